@@ -1,0 +1,83 @@
+#ifndef TP_CONVERSION_PASSES_TD
+#define TP_CONVERSION_PASSES_TD
+
+include "mlir/Pass/PassBase.td"
+
+def AssignLayouts : Pass<"tp-assign-layouts", "::mlir::ModuleOp"> {
+  let summary = "choose how weights and states lie in memory";
+  let description = [{
+    Follows weights (`tp.parameter`) and states (`tp.state`) through calls and cache updates and gives each function argument
+
+    - `cpu.kind`: `"weight"`, `"state"`, or nothing for an activation;
+    - `cpu.layout`: `"plain"`; `"panel"` for a weight that linears (and embeddings) read; `"keys"` or `"values"` for a cache that sdpa reads
+      and kv_update writes,
+
+    and each function result that is an updated state `cpu.alias`, the number of the argument it is held in. A value has one layout in all functions;
+    where uses disagree it is `"plain"`, and the kernel that needs another layout packs it first.
+
+    Errors: an op without a CPU lowering; an element type other than f32, bf16, i32; a tp.kv_update on a value that is not a state; a state that
+    is returned for another.
+  }];
+}
+
+def OutlineKernels : Pass<"tp-outline-kernels", "::mlir::ModuleOp"> {
+  let summary = "one private function for each kernel";
+  let description = [{
+    Moves the ops of each function into private functions marked `tp.kernel`, equal ones shared, so that functions consist of calls, views
+    (`tensor.expand_shape`, `tensor.collapse_shape`) and collectives that communicate. Ops that one kernel can do together go into one function:
+    the fusion rules are in lib/Conversion/Fusion.cpp. With `fuse=false` only chains of elementwise ops do.
+
+    A value that a function returns is made by an op of its own, so that it can be computed where the caller wants it.
+
+    Runs after `tp-assign-layouts`, whose attributes it hands on to the kernels' arguments; a result in a layout has `cpu.layout` too.
+  }];
+  let options = [Option<"fuse", "fuse", "bool", "true", "fuse more than elementwise chains">];
+  let dependentDialects = ["::mlir::func::FuncDialect", "::mlir::arith::ArithDialect"];
+}
+
+def PlanMemory : Pass<"tp-plan-memory", "::mlir::ModuleOp"> {
+  let summary = "give every value a place in memory";
+  let description = [{
+    Every value of a function that is not an argument lives in the function's frame, a part of the arena: values that are not needed at the same time share
+    space, views share their source's, and a callee's frame is placed in the caller's for the length of the call. Offsets are multiples of 64 bytes.
+
+    - call or collective: `cpu.places`, one number a result: the offset in the frame; -1-i: the function returns it as result i, so it is made where the
+      caller wants it; `alias`(-1000000): it is the state that an operand is. `cpu.frame_at`: where the callee's frame lies.
+    - function: `cpu.frame`, bytes of its frame.
+    - argument of an entry: `cpu.offset`, in the arena (inputs), weights or state.
+    - result of an entry that is an output: `cpu.offset` in the arena.
+    - module: `cpu.arena_bytes`, `cpu.weight_bytes`, `cpu.state_bytes`.
+
+    An elementwise kernel (or an elementwise end of another) writes its result over an operand that dies there; all_reduce works in place.
+
+    Runs after `tp-outline-kernels`. Errors: a state that is used after it was updated.
+  }];
+}
+
+def LowerKernels : Pass<"tp-lower-kernels", "::mlir::ModuleOp"> {
+  let summary = "kernels on memory";
+  let description = [{
+    Rewrites each `tp.kernel` function from tensors to memrefs with loops and vectors: `(thread, threads, rank: index, arguments..., results...)`. Every thread
+    computes its own part of the results, never a part of a sum, so that values do not depend on the number of threads.
+  }];
+  let options = [
+    Option<"cpu", "cpu", "std::string", "", "LLVM's name of the CPU; empty: this machine">,
+    Option<"features", "features", "std::string", "", "as in llc -mattr; empty: those of the CPU">,
+  ];
+  let dependentDialects = ["::mlir::memref::MemRefDialect", "::mlir::scf::SCFDialect", "::mlir::vector::VectorDialect", "::mlir::math::MathDialect",
+                           "::mlir::LLVM::LLVMDialect", "::mlir::x86vector::X86VectorDialect", "::mlir::func::FuncDialect"];
+}
+
+def LowerProgram : Pass<"tp-lower-program", "::mlir::ModuleOp"> {
+  let summary = "entries and layers on memory, with barriers";
+  let description = [{
+    Rewrites the functions that call kernels: entries to `(frame, thread)` of runtime/include/tp_program.h, others to
+    `(frame, thread, memory of the frame, arguments..., results...)`. Threads meet at a barrier only before a kernel that touches what another wrote, or
+    writes what another read, since the last one. Collectives meet at their start. Functions end with nothing pending.
+
+    Runs after `tp-lower-kernels`. The collectives' table is the module attribute `cpu.collectives`.
+  }];
+  let dependentDialects = ["::mlir::memref::MemRefDialect", "::mlir::LLVM::LLVMDialect", "::mlir::func::FuncDialect"];
+}
+
+#endif

@@ -1,0 +1,160 @@
+// Ops of the partitioned (local) program. Types are those of one device. `origin` says what asked for the op: reports and errors print it.
+
+class Tp_LocalOp<string mnemonic, list<Trait> traits = []> : Tp_PureOp<mnemonic,
+    !listconcat([DeclareOpInterfaceMethods<SymbolUserOpInterface>], traits)>;
+
+def Tp_AllReduceOp : Tp_LocalOp<"all_reduce", [AllTypesMatch<["input", "result"]>]> {
+  let summary = "combines the values of a group; every device gets the result";
+  let description = [{
+    ```mlir
+    %y = tp.all_reduce sum %x over ["tp"] on @mesh : tensor<2x3xf32>
+    ```
+
+    Constraints: (C1) the mesh exists and has the axes; (C2) no axis twice, at least one.
+  }];
+  let arguments = (ins Tp_ReduceKindAttr:$kind, Tp_Tensor:$input, StrArrayAttr:$axes, FlatSymbolRefAttr:$mesh, OptionalAttr<StrAttr>:$origin);
+  let results = (outs Tp_Tensor:$result);
+  let assemblyFormat = "custom<ReduceKind>($kind) $input `over` $axes `on` $mesh attr-dict `:` type($result)";
+}
+
+// A collective that changes how dimension `dim`, `size` elements when whole, is held.
+class Tp_DimCollectiveOp<string mnemonic> : Tp_LocalOp<mnemonic> {
+  dag common = (ins Tp_Tensor:$input, I64Attr:$dim, I64Attr:$size, Tp_SplitAttr:$split, FlatSymbolRefAttr:$mesh);
+  let results = (outs Tp_Tensor:$result);
+  let assemblyFormat = "$input `dim` $dim `of` $size `split` $split `on` $mesh attr-dict `:` type($input) `->` type($result)";
+}
+
+def Tp_AllGatherOp : Tp_DimCollectiveOp<"all_gather"> {
+  let summary = "makes a split dimension whole on every device of the group";
+  let description = [{
+    ```mlir
+    %y = tp.all_gather %x dim 1 of 9 split <{"tp"}> on @mesh : tensor<2x5xf32> -> tensor<2x9xf32>
+    ```
+
+    Constraints: (C1) the mesh exists and has the axes, at least one; (C2) the input's `dim` is the shard of `size` under `split`, the result's is `size`;
+    (C3) other dimensions are equal.
+  }];
+  let arguments = !con(common, (ins OptionalAttr<StrAttr>:$origin));
+}
+
+def Tp_AllSliceOp : Tp_DimCollectiveOp<"all_slice"> {
+  let summary = "takes this device's shard of a dimension that is whole";
+  let description = [{
+    No communication. Padding is zero.
+
+    ```mlir
+    %y = tp.all_slice %x dim 1 of 9 split <{"tp"}> on @mesh : tensor<2x9xf32> -> tensor<2x5xf32>
+    ```
+
+    Constraints: (C1) the mesh exists and has the axes, at least one; (C2) the input's `dim` is `size`, the result's is its shard under `split`;
+    (C3) other dimensions are equal.
+  }];
+  let arguments = !con(common, (ins OptionalAttr<StrAttr>:$origin));
+}
+
+def Tp_ReduceScatterOp : Tp_LocalOp<"reduce_scatter"> {
+  let summary = "combines the values of a group; each device gets its shard of the result";
+  let description = [{
+    Padding is zero.
+
+    ```mlir
+    %y = tp.reduce_scatter sum %x dim 1 of 9 split <{"tp"}> on @mesh : tensor<2x9xf32> -> tensor<2x5xf32>
+    ```
+
+    Constraints: as for `tp.all_slice`.
+  }];
+  let arguments = (ins Tp_ReduceKindAttr:$kind, Tp_Tensor:$input, I64Attr:$dim, I64Attr:$size, Tp_SplitAttr:$split, FlatSymbolRefAttr:$mesh,
+      OptionalAttr<StrAttr>:$origin);
+  let results = (outs Tp_Tensor:$result);
+  let assemblyFormat = [{
+    custom<ReduceKind>($kind) $input `dim` $dim `of` $size `split` $split `on` $mesh attr-dict `:` type($input) `->` type($result)
+  }];
+}
+
+def Tp_AllToAllOp : Tp_LocalOp<"all_to_all"> {
+  let summary = "moves a split from one dimension to another";
+  let description = [{
+    The input is split in dimension `from_dim` by `from` and whole in `to_dim`; the result is whole in `from_dim` and split in `to_dim` by `to`.
+
+    ```mlir
+    %y = tp.all_to_all %x from 0 of 4 split <{"tp"}> to 1 of 6 split <{"tp"}> on @mesh : tensor<2x6xf32> -> tensor<4x3xf32>
+    ```
+
+    Constraints: (C1) the mesh exists and has the axes, at least one; (C2) both splits have the same axes; (C3) sizes agree as in `tp.all_gather` for
+    `from_dim` and `tp.all_slice` for `to_dim`; (C4) other dimensions are equal.
+  }];
+  let arguments = (ins Tp_Tensor:$input, I64Attr:$from_dim, I64Attr:$from_size, Tp_SplitAttr:$from, I64Attr:$to_dim, I64Attr:$to_size,
+      Tp_SplitAttr:$to, FlatSymbolRefAttr:$mesh, OptionalAttr<StrAttr>:$origin);
+  let results = (outs Tp_Tensor:$result);
+  let assemblyFormat = [{
+    $input `from` $from_dim `of` $from_size `split` $from `to` $to_dim `of` $to_size `split` $to `on` $mesh attr-dict
+    `:` type($input) `->` type($result)
+  }];
+}
+
+def Tp_PermuteOp : Tp_LocalOp<"permute", [AllTypesMatch<["input", "result"]>]> {
+  let summary = "each device of a group receives another's value";
+  let description = [{
+    Position p of the group receives from position `sources[p]`; -1 gives zeros.
+
+    ```mlir
+    %y = tp.permute %x over ["tp"] from [1, 2, 0] on @mesh : tensor<2x3xf32>
+    ```
+
+    Constraints: (C1) the mesh exists and has the axes, at least one; (C2) one source per position, each -1 or a position, none twice.
+  }];
+  let arguments = (ins Tp_Tensor:$input, StrArrayAttr:$axes, DenseI64ArrayAttr:$sources, FlatSymbolRefAttr:$mesh, OptionalAttr<StrAttr>:$origin);
+  let results = (outs Tp_Tensor:$result);
+  let assemblyFormat = "$input `over` $axes `from` $sources `on` $mesh attr-dict `:` type($result)";
+}
+
+def Tp_AsPartialOp : Tp_LocalOp<"as_partial", [AllTypesMatch<["input", "result"]>]> {
+  let summary = "a replicated value as a partial sum";
+  let description = [{
+    The first device of each group keeps the value, the others hold zeros, so that the sum over the group is the value once. No communication. This is how a bias
+    meets a partial sum.
+
+    ```mlir
+    %y = tp.as_partial %x over ["tp"] on @mesh : tensor<2x3xf32>
+    ```
+
+    Constraints: (C1) the mesh exists and has the axes, at least one.
+  }];
+  let arguments = (ins Tp_Tensor:$input, StrArrayAttr:$axes, FlatSymbolRefAttr:$mesh);
+  let results = (outs Tp_Tensor:$result);
+  let assemblyFormat = "$input `over` $axes `on` $mesh attr-dict `:` type($result)";
+}
+
+def Tp_ShiftIndexOp : Tp_LocalOp<"shift_index", [AllTypesMatch<["input", "result"]>]> {
+  let summary = "global indices to local ones, or back";
+  let description = [{
+    Adds (`plus`) or subtracts (`minus`) the global number of the first element of this device's shard of a dimension of `size` elements. With
+    `plus`, a row's position follows its split sequence; with `minus`, a token id becomes an index into this device's part of the vocabulary.
+    For a split with a `unit` the number counts elements, for a `repeat` virtual elements.
+
+    ```mlir
+    %y = tp.shift_index plus %pos size 128 split <{"tp"}> on @mesh : tensor<2xi32>
+    ```
+
+    Constraints: (C1) the mesh exists and has the axes, at least one.
+  }];
+  let arguments = (ins UnitAttr:$minus, Tp_IndexTensor:$input, I64Attr:$size, Tp_SplitAttr:$split, FlatSymbolRefAttr:$mesh);
+  let results = (outs Tp_IndexTensor:$result);
+  let assemblyFormat = "(`minus` $minus^):(`plus`)? $input `size` $size `split` $split `on` $mesh attr-dict `:` type($result)";
+}
+
+def Tp_MaskPaddingOp : Tp_LocalOp<"mask_padding", [AllTypesMatch<["input", "result"]>]> {
+  let summary = "zeros in the padding of a shard";
+  let description = [{
+    Elements of this device's shard of dimension `dim` that lie beyond the dimension's end (`size` elements when whole) become zero.
+
+    ```mlir
+    %y = tp.mask_padding %x dim 1 of 9 split <{"tp"}> on @mesh : tensor<2x5xf32>
+    ```
+
+    Constraints: (C1) the mesh exists and has the axes, at least one; (C2) the input's `dim` is the shard of `size` under `split`.
+  }];
+  let arguments = (ins Tp_Tensor:$input, I64Attr:$dim, I64Attr:$size, Tp_SplitAttr:$split, FlatSymbolRefAttr:$mesh);
+  let results = (outs Tp_Tensor:$result);
+  let assemblyFormat = "$input `dim` $dim `of` $size `split` $split `on` $mesh attr-dict `:` type($result)";
+}

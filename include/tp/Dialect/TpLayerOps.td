@@ -1,0 +1,73 @@
+// Layers, as a person thinks of them. --tp-decompose-layers expands them into the ops of TpTensorOps.td.
+
+def Tp_AttentionOp : Tp_PureOp<"attention", [AttrSizedOperandSegments]> {
+  let summary = "a self-attention layer";
+  let description = [{
+    Projects `input` [B, S, D] to queries, keys and values, rotates queries and keys, attends, and projects back. Weights are [out, in]: wq
+    [heads * head_size, D], wk and wv [kv_heads * head_size, D], wo [D, heads * head_size].
+
+    With a cache ([B, T, kv_heads, head_size] each) keys and values are written at `position` [B] (the tokens already cached) and attention reads
+    the cache; the updated caches are results. `window` > 0: a query sees that many positions, its own included. `scale` defaults to
+    1 / sqrt(head_size). `q_norm` and `k_norm` [head_size] are RMS norms of each head before the rotation, with epsilon `norm_eps`.
+
+    ```mlir
+    %y, %k1, %v1 = tp.attention %x weights(%wq, %wk, %wv, %wo) cache(%k, %v at %pos)
+        {heads = 4, kv_heads = 2, head_size = 8, causal, rotary = #tp.rotary<base = 10000.0>}
+        : (tensor<1x3x32xf32>, tensor<32x32xf32>, tensor<16x32xf32>, tensor<16x32xf32>, tensor<32x32xf32>,
+           tensor<1x16x2x8xf32>, tensor<1x16x2x8xf32>, tensor<1xi32>)
+        -> (tensor<1x3x32xf32>, tensor<1x16x2x8xf32>, tensor<1x16x2x8xf32>)
+    ```
+
+    Constraints: (C1) `heads` is a multiple of `kv_heads`; (C2) weights, biases and norms have the shapes above; (C3) cache operands and
+    cache results come together, with equal types; (C4) the result has the input's shape.
+  }];
+  let arguments = (ins Tp_FloatTensor:$input, Tp_FloatTensor:$wq, Tp_FloatTensor:$wk, Tp_FloatTensor:$wv, Tp_FloatTensor:$wo,
+      Optional<Tp_FloatTensor>:$bq, Optional<Tp_FloatTensor>:$bk, Optional<Tp_FloatTensor>:$bv, Optional<Tp_FloatTensor>:$bo,
+      Optional<Tp_FloatTensor>:$q_norm, Optional<Tp_FloatTensor>:$k_norm,
+      Optional<Tp_FloatTensor>:$k_cache, Optional<Tp_FloatTensor>:$v_cache, Optional<Tp_IndexTensor>:$position,
+      ConfinedAttr<I64Attr, [IntPositive]>:$heads, ConfinedAttr<I64Attr, [IntPositive]>:$kv_heads,
+      ConfinedAttr<I64Attr, [IntPositive]>:$head_size, OptionalAttr<Tp_RotaryAttr>:$rotary, UnitAttr:$causal,
+      DefaultValuedAttr<I64Attr, "0">:$window, OptionalAttr<F64Attr>:$scale, DefaultValuedAttr<F64Attr, "1e-6">:$norm_eps);
+  let results = (outs Tp_FloatTensor:$result, Variadic<Tp_FloatTensor>:$caches);
+  let assemblyFormat = [{
+    $input `weights` `(` $wq `,` $wk `,` $wv `,` $wo `)` (`bq` `(` $bq^ `)`)? (`bk` `(` $bk^ `)`)? (`bv` `(` $bv^ `)`)? (`bo` `(` $bo^ `)`)?
+    (`norms` `(` $q_norm^ `,` $k_norm `)`)? (`cache` `(` $k_cache^ `,` $v_cache `at` $position `)`)? attr-dict `:` functional-type(operands, results)
+  }];
+}
+
+def Tp_MlpOp : Tp_PureOp<"mlp", [AttrSizedOperandSegments]> {
+  let summary = "a feed-forward layer";
+  let description = [{
+    `down(act(up(x)))`, or gated, `down(act(gate(x)) * up(x))`. Weights are [out, in]: gate and up [F, D], down [D, F].
+
+    ```mlir
+    %y = tp.mlp %x gate(%g) up(%u) down(%d) {activation = #tp.activation_kind<silu>}
+        : (tensor<1x3x32xf32>, tensor<64x32xf32>, tensor<64x32xf32>, tensor<32x64xf32>) -> tensor<1x3x32xf32>
+    ```
+
+    Constraints: (C1) weights and biases have the shapes above; (C2) the result has the input's shape.
+  }];
+  let arguments = (ins Tp_FloatTensor:$input, Optional<Tp_FloatTensor>:$gate, Tp_FloatTensor:$up, Tp_FloatTensor:$down,
+      Optional<Tp_FloatTensor>:$gate_bias, Optional<Tp_FloatTensor>:$up_bias, Optional<Tp_FloatTensor>:$down_bias, Tp_ActivationKindAttr:$activation);
+  let results = (outs Tp_FloatTensor:$result);
+  let assemblyFormat = [{
+    $input (`gate` `(` $gate^ `)`)? (`gate_bias` `(` $gate_bias^ `)`)? `up` `(` $up `)` (`up_bias` `(` $up_bias^ `)`)? `down` `(` $down `)` (`down_bias` `(` $down_bias^ `)`)?
+    attr-dict `:` functional-type(operands, results)
+  }];
+}
+
+def Tp_LogitsOp : Tp_PureOp<"logits"> {
+  let summary = "the logits head";
+  let description = [{
+    `input` [..., D] times `weight` [V, D], giving a score for each word of the vocabulary. A tied head has the embedding table as its weight.
+
+    ```mlir
+    %l = tp.logits %x, %table : (tensor<1x3x32xf32>, tensor<100x32xf32>) -> tensor<1x3x100xf32>
+    ```
+
+    Constraints: (C1) shapes agree as in `tp.linear`.
+  }];
+  let arguments = (ins Tp_FloatTensor:$input, Tp_FloatTensor:$weight);
+  let results = (outs Tp_FloatTensor:$result);
+  let assemblyFormat = "$input `,` $weight attr-dict `:` functional-type(operands, results)";
+}

@@ -1,0 +1,32 @@
+// A checkpoint as a tp module: layers in global shapes, weights by name.
+#ifndef TP_IMPORT_IMPORT_H
+#define TP_IMPORT_IMPORT_H
+
+#include "tp/Checkpoint/Checkpoint.h"
+#include "tp/Dialect/Tp.h"
+
+#include "mlir/IR/BuiltinOps.h"
+#include "mlir/IR/OwningOpRef.h"
+
+namespace tp {
+
+struct ImportOptions {
+  MeshAttr mesh;
+  bool bf16 = false;      // weights and caches; the residual stream stays f32
+  int64_t batch = 1;      // sequences in a run
+  int64_t maxSeq = 0;     // positions in the cache; 0: the smaller of the model's context and 2048
+};
+
+// What the importer chose.
+struct ImportedModel {
+  mlir::OwningOpRef<mlir::ModuleOp> module;
+  int64_t maxSeq = 0; // a multiple of the largest chunk
+};
+
+// Emits one function per kind of layer and the entry functions that call it with each layer's weights: `prefill` (a chunk of a prompt), `decode` (one
+// token) and `score` (logits of a whole chunk). Throws tp::Error for a model that is not supported, naming what is not.
+ImportedModel importModel(mlir::MLIRContext &context, const Checkpoint &checkpoint, const ImportOptions &options);
+
+} // namespace tp
+
+#endif

@@ -1,0 +1,72 @@
+// Runs a tp module on the host: a global program on one rank, or a partitioned program on N simulated ranks that meet at collectives.
+#ifndef TP_INTERPRETER_INTERPRETER_H
+#define TP_INTERPRETER_INTERPRETER_H
+
+#include "tp/Dialect/Tp.h"
+#include "tp/Interpreter/Kernels.h"
+#include "tp/Interpreter/Tensor.h"
+
+#include "mlir/IR/BuiltinOps.h"
+#include "mlir/Interfaces/FunctionInterfaces.h"
+#include <functional>
+
+namespace tp {
+
+// Module attribute of a partitioned program. A symbol reference names its mesh; otherwise it is the module's first tp.mesh.
+inline constexpr llvm::StringLiteral kPartitioned = "tp.partitioned";
+// Number of a value: the same on an op of the global program and on the local ops that compute its value; unique in a function.
+inline constexpr llvm::StringLiteral kValue = "tp.value";
+
+// Collectives that ran, per device. Bytes are those that one device sends by the ring model, for a group of n: all_reduce 2(n-1)/n of the tensor,
+// all_gather and reduce_scatter (n-1)/n of the whole tensor, all_to_all (n-1)/n of the local tensor, permute the tensor.
+struct CollectiveStatistics {
+  std::string kind; // "all_reduce", ...
+  int64_t count = 0;
+  double bytes = 0;
+};
+
+class Interpreter {
+public:
+  // The module must outlive the interpreter. All ranks run in lockstep, op by op.
+  explicit Interpreter(mlir::ModuleOp module, const KernelRegistry &registry = KernelRegistry::builtin());
+
+  // 1 for a global program, else the devices of the mesh.
+  int64_t ranks() const { return numRanks; }
+  // The mesh of a partitioned program; null for a global one.
+  MeshAttr mesh() const { return deviceMesh; }
+
+  // Runs a function; one RankValue per argument, one per result. Emits a diagnostic at the op that failed.
+  mlir::FailureOr<llvm::SmallVector<RankValue>> run(mlir::FunctionOpInterface function, llvm::ArrayRef<RankValue> arguments);
+  mlir::FailureOr<llvm::SmallVector<RankValue>> run(llvm::StringRef function, llvm::ArrayRef<RankValue> arguments);
+
+  // Calls on the way to the present op, outermost first: the tp.value of each call op, or -1 - n for the n-th call of a body if it has none.
+  llvm::ArrayRef<int64_t> callPath() const { return path; }
+  // Called after each op with its results; a failure ends the run.
+  using Observer = std::function<mlir::LogicalResult(mlir::Operation *op, llvm::ArrayRef<RankValue> results)>;
+  void setObserver(Observer observe) { observer = std::move(observe); }
+
+  llvm::ArrayRef<CollectiveStatistics> collectives() const { return statistics; }
+  void countCollective(llvm::StringRef kind, double bytes);
+  void clearCollectives() { statistics.clear(); }
+
+private:
+  struct Frame;
+  mlir::FailureOr<llvm::SmallVector<RankValue>> runBody(mlir::FunctionOpInterface function, llvm::ArrayRef<RankValue> arguments);
+  mlir::LogicalResult runOp(mlir::Operation *op, Frame &frame);
+  mlir::LogicalResult runCall(mlir::Operation *op, llvm::ArrayRef<RankValue> operands, Frame &frame, llvm::SmallVectorImpl<RankValue> &results);
+  mlir::LogicalResult runOnEachRank(mlir::Operation *op, RankKernel kernel, llvm::SmallVectorImpl<RankValue> &operands,
+                                    llvm::SmallVectorImpl<RankValue> &results);
+
+  mlir::ModuleOp module;
+  mlir::SymbolTableCollection symbols;
+  const KernelRegistry &registry;
+  int64_t numRanks = 1;
+  MeshAttr deviceMesh;
+  llvm::SmallVector<int64_t> path;
+  Observer observer;
+  std::vector<CollectiveStatistics> statistics;
+};
+
+} // namespace tp
+
+#endif

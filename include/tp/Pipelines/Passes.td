@@ -1,0 +1,80 @@
+// Every pass of the compiler, in the order in which tp-compile runs them.
+#ifndef TP_PIPELINES_PASSES_TD
+#define TP_PIPELINES_PASSES_TD
+
+include "mlir/Pass/PassBase.td"
+
+def ApplyStrategy : Pass<"tp-apply-strategy", "::mlir::ModuleOp"> {
+  let summary = "annotates layers with the shardings of a known strategy";
+  let description = [{
+    Runs on layer-level IR and annotates the function arguments that layers read (weights) and, for `sequence`, the activations between blocks. The mesh
+    axis `dp` splits the batch, `tp` the weights.
+
+    | strategy | weights | activations between blocks |
+    |---|---|---|
+    | `megatron` | wq, wk, wv, gate, up and vocabulary by rows, wo and down by columns | whole |
+    | `sequence` | the same | split by sequence where there is more than one row |
+    | `replicate` | whole | whole |
+
+    Arguments that carry `tp.sharding` already keep it.
+  }];
+  let options = [
+    Option<"strategy", "strategy", "std::string", "\"megatron\"", "megatron, sequence or replicate">,
+  ];
+}
+
+def DecomposeLayers : Pass<"tp-decompose-layers", "::mlir::ModuleOp"> {
+  let summary = "expands layers into the ops they are made of";
+  let description = [{
+    `tp.attention`, `tp.mlp` and `tp.logits` become `tp.linear`, `tp.rope`, `tp.kv_update`, `tp.sdpa`, `tp.activation`, reshapes and arith ops.
+
+    With weights in bf16, values that a linear reads are rounded to bf16; everything else stays f32.
+  }];
+  let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::tensor::TensorDialect"];
+}
+
+def PropagateShardings : Pass<"tp-propagate-shardings", "::mlir::ModuleOp"> {
+  let summary = "completes the shardings of all values";
+  let description = [{
+    From whatever is annotated (arguments, results, `tp.sharding_constraint`), to a fixpoint, by factor rules, in both directions and through calls:
+
+    1. Priorities in order: first what is stated with priority 0, then 1, ...
+    2. In each round every op whose values changed proposes, from the shardings before the round, axes for the open dimensions of its operands and results;
+       the proposals are then applied in the order of the program. So the result does not depend on the order in which ops are visited.
+    3. An axis is never used twice in a value, a closed dimension never gains axes, and what a user stated never changes.
+    4. Units and repeats (heads that are not to be cut) are inferred along the axes.
+    5. A value stays partial where every use is linear in it and carries the sum on; it is reduced once, there.
+
+    Parameters and states of the same name in several entry functions are one value.
+
+    Afterwards every function argument and result has `tp.sharding`, every op `tp.shardings` and a number `tp.value`, unique in its function.
+  }];
+  let options = [
+    Option<"reverse", "reverse-worklist", "bool", "false", "visit ops in reverse, to show that the order does not matter">,
+  ];
+}
+
+def Partition : Pass<"tp-partition", "::mlir::ModuleOp"> {
+  let summary = "one program in local shapes with explicit collectives";
+  let description = [{
+    Every op is rewritten to the shapes of one device. Where an operand's sharding is not what the op's factor rule asks for, the cheapest steps
+    between the two are inserted; where operands disagree on an axis, the assignment that moves the fewest bytes is taken. Partial results are reduced
+    as late as `tp-propagate-shardings` found possible. Indices into a split dimension are moved by the device's offset, padding is zero or masked
+    wherever it could be summed, and a bias meets a partial sum on one device only.
+
+    Requires shardings on all values (tp-propagate-shardings). The module gets the attribute `tp.partitioned`.
+  }];
+  let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::tensor::TensorDialect"];
+}
+
+def OptimizeCollectives : Pass<"tp-optimize-collectives", "::mlir::ModuleOp"> {
+  let summary = "fewer and smaller collectives";
+  let description = [{
+    - all_reduce, then all_slice over the same axes: reduce_scatter
+    - all_gather, then all_slice of the same shards (and the reverse): nothing
+    - the same collective of the same value twice: once
+    - two all_reduces whose results are only added: one, of the sum
+  }];
+}
+
+#endif

@@ -1,0 +1,52 @@
+#include "Layouts.h"
+
+using namespace mlir;
+
+namespace tp::cpu {
+
+MemRefType physicalType(RankedTensorType type, StringRef layout) {
+  ArrayRef<int64_t> s = type.getShape();
+  bool paired = type.getElementType().isBF16();
+  int64_t pack = paired ? 2 : 1;
+  SmallVector<int64_t> shape(s);
+  if (layout == "panel")
+    shape = {ceilDiv(s[0], kLanes), ceilDiv(s[1], pack), kLanes * pack};
+  else if (layout == "keys")
+    shape = {s[0], s[2], roundUp(s[1], kKeyBlock) / kLanes, ceilDiv(s[3], pack), kLanes * pack};
+  else if (layout == "values")
+    shape = {s[0], s[2], roundUp(s[1], kKeyBlock) / pack, roundUp(s[3], kLanes) * pack};
+  return MemRefType::get(shape, type.getElementType());
+}
+
+int64_t bytesOf(MemRefType type) { return type.getNumElements() * type.getElementTypeBitWidth() / 8; }
+
+static StringRef layoutIn(StringAttr layout) { return layout ? layout.getValue() : "plain"; }
+
+StringRef argLayout(func::FuncOp function, unsigned index) {
+  return layoutIn(function.getArgAttrOfType<StringAttr>(index, kLayout));
+}
+
+StringRef resultLayout(func::FuncOp function, unsigned index) {
+  return layoutIn(function.getResultAttrOfType<StringAttr>(index, kLayout));
+}
+
+std::optional<unsigned> aliasOf(func::FuncOp function, unsigned result) {
+  auto alias = function.getResultAttrOfType<IntegerAttr>(result, kAlias);
+  return alias ? std::optional<unsigned>(alias.getInt()) : std::nullopt;
+}
+
+func::FuncOp calleeOf(func::CallOp call) {
+  return SymbolTable::lookupNearestSymbolFrom<func::FuncOp>(call, call.getCalleeAttr());
+}
+
+bool isElementwise(Operation *op) {
+  return isa<arith::AddFOp, arith::SubFOp, arith::MulFOp, arith::DivFOp, arith::AddIOp, arith::SubIOp, arith::MulIOp, arith::TruncFOp,
+             arith::ExtFOp, ActivationOp>(op);
+}
+
+bool isSplat(Operation *op) {
+  auto constant = dyn_cast<arith::ConstantOp>(op);
+  return constant && isa<SplatElementsAttr>(constant.getValue());
+}
+
+} // namespace tp::cpu

@@ -1,0 +1,123 @@
+// Layers into ops. Where weights are bf16, what a linear reads is rounded to bf16; all else stays f32 (caches keep their own type).
+#include "tp/Dialect/Tp.h"
+#include "tp/Pipelines/Passes.h"
+
+#include "mlir/IR/Builders.h"
+#include <cmath>
+
+namespace tp {
+#define GEN_PASS_DEF_DECOMPOSELAYERS
+#include "tp/Pipelines/Passes.h.inc"
+} // namespace tp
+
+using namespace mlir;
+using namespace tp;
+
+namespace {
+
+RankedTensorType typeOf(Value value) { return cast<RankedTensorType>(value.getType()); }
+
+struct LayerBuilder {
+  OpBuilder &b;
+  Location loc;
+
+  // The value in `element`, rounded where that is narrower.
+  Value cast(Value value, Type element) {
+    Type from = typeOf(value).getElementType();
+    RankedTensorType type = typeOf(value).clone(element);
+    if (from == element)
+      return value;
+    if (from.getIntOrFloatBitWidth() > element.getIntOrFloatBitWidth())
+      return arith::TruncFOp::create(b, loc, type, value);
+    return arith::ExtFOp::create(b, loc, type, value);
+  }
+
+  // x [.., K] times w [N, K]: [.., N] in f32, or in `element`.
+  Value linear(Value x, Value w, Value bias, Type element = {}) {
+    SmallVector<int64_t> shape(typeOf(x).getShape());
+    shape.back() = typeOf(w).getDimSize(0);
+    auto type = RankedTensorType::get(shape, element ? element : b.getF32Type());
+    return LinearOp::create(b, loc, type, cast(x, typeOf(w).getElementType()), w, bias);
+  }
+
+  // [B, S, H*E] <-> [B, S, H, E]
+  Value splitHeads(Value x, int64_t heads, int64_t size) {
+    ArrayRef<int64_t> s = typeOf(x).getShape();
+    auto type = RankedTensorType::get({s[0], s[1], heads, size}, typeOf(x).getElementType());
+    return tensor::ExpandShapeOp::create(b, loc, type, x, SmallVector<ReassociationIndices>{{0}, {1}, {2, 3}});
+  }
+  Value mergeHeads(Value x) {
+    ArrayRef<int64_t> s = typeOf(x).getShape();
+    auto type = RankedTensorType::get({s[0], s[1], s[2] * s[3]}, typeOf(x).getElementType());
+    return tensor::CollapseShapeOp::create(b, loc, type, x, SmallVector<ReassociationIndices>{{0}, {1}, {2, 3}});
+  }
+};
+
+// Projection, norm and rotation of queries or keys: [B, S, heads, size].
+Value projectHeads(LayerBuilder &l, AttentionOp op, Value w, Value bias, Value norm, int64_t heads) {
+  Value x = l.splitHeads(l.linear(op.getInput(), w, bias), heads, op.getHeadSize());
+  if (norm)
+    x = RmsNormOp::create(l.b, l.loc, x.getType(), x, norm, op.getNormEpsAttr());
+  if (op.getRotary())
+    x = RopeOp::create(l.b, l.loc, x.getType(), x, op.getPosition(), *op.getRotary());
+  return x;
+}
+
+void decompose(AttentionOp op) {
+  OpBuilder b(op);
+  LayerBuilder l{b, op.getLoc()};
+  Value q = projectHeads(l, op, op.getWq(), op.getBq(), op.getQNorm(), op.getHeads());
+  Value k = projectHeads(l, op, op.getWk(), op.getBk(), op.getKNorm(), op.getKvHeads());
+  Value v = l.splitHeads(l.linear(op.getInput(), op.getWv(), op.getBv()), op.getKvHeads(), op.getHeadSize());
+  SmallVector<Value> results(1);
+  if (op.getKCache()) {
+    k = KvUpdateOp::create(b, l.loc, op.getKCache().getType(), op.getKCache(), k, op.getPosition());
+    v = KvUpdateOp::create(b, l.loc, op.getVCache().getType(), op.getVCache(), v, op.getPosition());
+    results.append({k, v});
+  }
+  double scale = op.getScale() ? op.getScale()->convertToDouble() : 1 / std::sqrt((double)op.getHeadSize());
+  auto type = typeOf(q).clone(typeOf(op.getWo()).getElementType());
+  Value o = SdpaOp::create(b, l.loc, type, q, k, v, op.getPosition(), Value(), op.getCausalAttr(),
+                           b.getI64IntegerAttr(op.getHeads() / op.getKvHeads()), b.getF64FloatAttr(scale), op.getWindowAttr());
+  results[0] = l.linear(l.mergeHeads(o), op.getWo(), op.getBo(), typeOf(op.getResult()).getElementType());
+  op->replaceAllUsesWith(results);
+  op->erase();
+}
+
+void decompose(MlpOp op) {
+  OpBuilder b(op);
+  LayerBuilder l{b, op.getLoc()};
+  Value up = l.linear(op.getInput(), op.getUp(), op.getUpBias());
+  auto activate = [&](Value x) { return ActivationOp::create(b, l.loc, x.getType(), op.getActivationAttr(), x).getResult(); };
+  Value hidden;
+  if (op.getGate()) {
+    Value gate = activate(l.linear(op.getInput(), op.getGate(), op.getGateBias()));
+    hidden = arith::MulFOp::create(b, l.loc, gate, up);
+  } else {
+    hidden = activate(up);
+  }
+  Value result = l.linear(hidden, op.getDown(), op.getDownBias(), typeOf(op.getResult()).getElementType());
+  op->replaceAllUsesWith(ValueRange(result));
+  op->erase();
+}
+
+void decompose(LogitsOp op) {
+  OpBuilder b(op);
+  LayerBuilder l{b, op.getLoc()};
+  op->replaceAllUsesWith(ValueRange(l.linear(op.getInput(), op.getWeight(), Value(), typeOf(op.getResult()).getElementType())));
+  op->erase();
+}
+
+struct DecomposeLayers : tp::impl::DecomposeLayersBase<DecomposeLayers> {
+  void runOnOperation() override {
+    getOperation().walk([](Operation *op) {
+      if (auto attention = dyn_cast<AttentionOp>(op))
+        decompose(attention);
+      else if (auto mlp = dyn_cast<MlpOp>(op))
+        decompose(mlp);
+      else if (auto logits = dyn_cast<LogitsOp>(op))
+        decompose(logits);
+    });
+  }
+};
+} // namespace

@@ -1,0 +1,130 @@
+// Verifiers of the local program's ops. Each checks its mesh through SymbolUserOpInterface.
+#include "Verify.h"
+#include "tp/Sharding/Geometry.h"
+
+using namespace mlir;
+using namespace tp;
+
+LogicalResult AllReduceOp::verify() { return success(); }
+LogicalResult PermuteOp::verify() { return success(); }
+LogicalResult AsPartialOp::verify() { return success(); }
+LogicalResult ShiftIndexOp::verify() { return success(); }
+LogicalResult MaskPaddingOp::verify() { return success(); }
+LogicalResult AllGatherOp::verify() { return success(); }
+LogicalResult AllSliceOp::verify() { return success(); }
+LogicalResult ReduceScatterOp::verify() { return success(); }
+LogicalResult AllToAllOp::verify() { return success(); }
+
+// (C1): the mesh, if it exists and has the axes; null after an error.
+static MeshAttr expectAxes(Operation *op, FlatSymbolRefAttr name, ArrayRef<StringAttr> axes) {
+  MeshAttr mesh = lookupMesh(op, name);
+  if (!mesh) {
+    op->emitOpError() << "(C1) mesh " << name << " does not exist";
+    return {};
+  }
+  if (axes.empty()) {
+    op->emitOpError() << "(C1) expected at least one axis";
+    return {};
+  }
+  for (auto [i, axis] : llvm::enumerate(axes)) {
+    if (!mesh.sizeOf(axis)) {
+      op->emitOpError() << "(C1) axis " << axis << " is not in mesh " << name << " " << mesh;
+      return {};
+    }
+    if (llvm::is_contained(axes.take_front(i), axis)) {
+      op->emitOpError() << "(C2) axis " << axis << " is used twice";
+      return {};
+    }
+  }
+  return mesh;
+}
+
+static MeshAttr expectAxes(Operation *op, FlatSymbolRefAttr name, ArrayAttr axes) {
+  return expectAxes(op, name, SmallVector<StringAttr>(axes.getAsRange<StringAttr>()));
+}
+
+// (C2): `whole` has `size` elements in `dim`, `shard` the shard of them under `split`.
+static LogicalResult expectShard(Operation *op, MeshAttr mesh, Type whole, Type shard, int64_t dim, int64_t size, SplitAttr split) {
+  auto wholeType = cast<RankedTensorType>(whole), shardType = cast<RankedTensorType>(shard);
+  if (dim < 0 || dim >= wholeType.getRank() || wholeType.getRank() != shardType.getRank())
+    return op->emitOpError() << "(C2) expected dim to be a dimension of both types, found " << dim;
+  if (size % split.getUnit() != 0)
+    return op->emitOpError() << "(C2) unit " << split.getUnit() << " does not divide the dimension's size " << size;
+  int64_t local = Geometry{size, mesh.sizeOf(split.getAxes()), split.getUnit(), split.getRepeat()}.local();
+  if (wholeType.getDimSize(dim) != size || shardType.getDimSize(dim) != local)
+    return op->emitOpError() << "(C2) expected " << size << " elements in dimension " << dim << " when whole and " << local
+                             << " in a shard, found " << wholeType.getDimSize(dim) << " and " << shardType.getDimSize(dim);
+  return success();
+}
+
+// (C3): equal types but for the dimensions in `dims`.
+static LogicalResult expectEqualElsewhere(Operation *op, Type a, Type b, ArrayRef<int64_t> dims) {
+  auto x = cast<RankedTensorType>(a), y = cast<RankedTensorType>(b);
+  bool equal = x.getElementType() == y.getElementType() && x.getRank() == y.getRank();
+  for (int64_t i = 0; equal && i < x.getRank(); ++i)
+    equal = llvm::is_contained(dims, i) || x.getDimSize(i) == y.getDimSize(i);
+  if (!equal)
+    return op->emitOpError() << "(C3) expected equal types but for the dimensions that change, found " << a << " and " << b;
+  return success();
+}
+
+LogicalResult AllReduceOp::verifySymbolUses(SymbolTableCollection &) { return success(expectAxes(*this, getMeshAttr(), getAxes()) != nullptr); }
+LogicalResult AsPartialOp::verifySymbolUses(SymbolTableCollection &) { return success(expectAxes(*this, getMeshAttr(), getAxes()) != nullptr); }
+
+LogicalResult PermuteOp::verifySymbolUses(SymbolTableCollection &) {
+  MeshAttr mesh = expectAxes(*this, getMeshAttr(), getAxes());
+  if (!mesh)
+    return failure();
+  int64_t n = mesh.sizeOf(SmallVector<StringAttr>(getAxes().getAsRange<StringAttr>()));
+  if ((int64_t)getSources().size() != n)
+    return emitOpError() << "(C2) expected " << n << " sources, found " << getSources().size();
+  for (auto [i, source] : llvm::enumerate(getSources()))
+    if (source < -1 || source >= n || (source >= 0 && llvm::is_contained(getSources().take_front(i), source)))
+      return emitOpError() << "(C2) expected each source once, from -1 to " << n - 1 << ", found " << source;
+  return success();
+}
+
+LogicalResult ShiftIndexOp::verifySymbolUses(SymbolTableCollection &) {
+  return success(expectAxes(*this, getMeshAttr(), getSplit().getAxes()) != nullptr);
+}
+
+LogicalResult MaskPaddingOp::verifySymbolUses(SymbolTableCollection &) {
+  MeshAttr mesh = expectAxes(*this, getMeshAttr(), getSplit().getAxes());
+  if (!mesh)
+    return failure();
+  auto type = cast<RankedTensorType>(getType());
+  SmallVector<int64_t> shape(type.getShape());
+  if (getDim() < shape.size())
+    shape[getDim()] = getSize();
+  return expectShard(*this, mesh, type.clone(shape), type, getDim(), getSize(), getSplit());
+}
+
+// Ops between a whole dimension and a shard of it.
+static LogicalResult verifyDimOp(Operation *op, FlatSymbolRefAttr name, SplitAttr split, int64_t dim, int64_t size, Type whole, Type shard) {
+  MeshAttr mesh = expectAxes(op, name, split.getAxes());
+  if (!mesh)
+    return failure();
+  return success(succeeded(expectShard(op, mesh, whole, shard, dim, size, split)) && succeeded(expectEqualElsewhere(op, whole, shard, {dim})));
+}
+
+LogicalResult AllGatherOp::verifySymbolUses(SymbolTableCollection &) {
+  return verifyDimOp(*this, getMeshAttr(), getSplit(), getDim(), getSize(), getType(), getInput().getType());
+}
+LogicalResult AllSliceOp::verifySymbolUses(SymbolTableCollection &) {
+  return verifyDimOp(*this, getMeshAttr(), getSplit(), getDim(), getSize(), getInput().getType(), getType());
+}
+LogicalResult ReduceScatterOp::verifySymbolUses(SymbolTableCollection &) {
+  return verifyDimOp(*this, getMeshAttr(), getSplit(), getDim(), getSize(), getInput().getType(), getType());
+}
+
+LogicalResult AllToAllOp::verifySymbolUses(SymbolTableCollection &) {
+  MeshAttr mesh = expectAxes(*this, getMeshAttr(), getFrom().getAxes());
+  if (!mesh)
+    return failure();
+  if (getFrom().getAxes() != getTo().getAxes())
+    return emitOpError() << "(C2) expected both splits to have the same axes";
+  Type input = getInput().getType(), result = getType();
+  return success(succeeded(expectShard(*this, mesh, result, input, getFromDim(), getFromSize(), getFrom())) &&
+                 succeeded(expectShard(*this, mesh, input, result, getToDim(), getToSize(), getTo())) &&
+                 succeeded(expectEqualElsewhere(*this, input, result, {(int64_t)getFromDim(), (int64_t)getToDim()})));
+}

@@ -1,0 +1,40 @@
+// Helpers of the verifiers: shapes that are as expected, with one wording.
+#ifndef TP_LIB_DIALECT_VERIFY_H
+#define TP_LIB_DIALECT_VERIFY_H
+
+#include "tp/Dialect/Tp.h"
+
+namespace tp {
+
+inline llvm::ArrayRef<int64_t> shapeOf(mlir::Value value) { return llvm::cast<mlir::RankedTensorType>(value.getType()).getShape(); }
+
+inline mlir::LogicalResult expectRank(mlir::Operation *op, mlir::Value value, int64_t rank, llvm::StringRef what) {
+  if ((int64_t)shapeOf(value).size() == rank)
+    return mlir::success();
+  return op->emitOpError() << what << ": expected " << rank << " dimensions, found " << value.getType();
+}
+
+// An absent (null) value is as expected.
+inline mlir::LogicalResult expectShape(mlir::Operation *op, mlir::Value value, llvm::ArrayRef<int64_t> shape, llvm::StringRef what) {
+  if (!value || shapeOf(value) == shape)
+    return mlir::success();
+  mlir::InFlightDiagnostic error = op->emitOpError() << what << ": expected shape [";
+  llvm::interleaveComma(shape, error);
+  return error << "], found " << value.getType();
+}
+
+// (C1) and (C2) of tp.linear.
+inline mlir::LogicalResult verifyLinear(mlir::Operation *op, mlir::Value input, mlir::Value weight, mlir::Value result) {
+  if (shapeOf(input).empty() || failed(expectRank(op, weight, 2, "(C1) weight")))
+    return op->emitOpError() << "(C1) expected an input [..., K] and a weight [N, K]";
+  if (shapeOf(input).back() != shapeOf(weight)[1])
+    return op->emitOpError() << "(C1) expected the input's last dimension to be the weight's second, found " << input.getType() << " and "
+                             << weight.getType();
+  llvm::SmallVector<int64_t> shape(shapeOf(input));
+  shape.back() = shapeOf(weight)[0];
+  return expectShape(op, result, shape, "(C2) result");
+}
+
+} // namespace tp
+
+#endif

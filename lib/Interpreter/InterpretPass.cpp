@@ -1,0 +1,88 @@
+// --tp-interpret: runs a function and prints what it returns, a line per rank and result.
+#include "tp/Interpreter/Interpreter.h"
+#include "tp/Interpreter/Passes.h"
+
+#include "llvm/Support/Format.h"
+
+using namespace mlir;
+using namespace tp;
+
+// Prints elements [begin, ...) of a tensor from dimension `dim` on, in nested brackets.
+static void printElements(raw_ostream &os, const Tensor &tensor, unsigned dim, int64_t &next) {
+  if (dim == tensor.rank()) {
+    if (tensor.isFloat())
+      os << llvm::format("%.4g", tensor.floats()[next] == 0 ? 0.0 : tensor.floats()[next]); // no minus before a zero
+    else
+      os << tensor.ints()[next];
+    ++next;
+    return;
+  }
+  os << "[";
+  for (int64_t i = 0; i < tensor.dim(dim); ++i) {
+    if (i > 0)
+      os << ", ";
+    printElements(os, tensor, dim + 1, next);
+  }
+  os << "]";
+}
+
+namespace {
+struct InterpretPass : PassWrapper<InterpretPass, OperationPass<ModuleOp>> {
+  MLIR_DEFINE_EXPLICIT_INTERNAL_INLINE_TYPE_ID(InterpretPass)
+  InterpretPass() = default;
+  InterpretPass(const InterpretPass &other) : PassWrapper(other) {}
+  StringRef getArgument() const override { return "tp-interpret"; }
+  StringRef getDescription() const override {
+    return "run a function and print its results; element i of an argument is i, plus 100 times the rank in a partitioned program";
+  }
+  void getDependentDialects(DialectRegistry &registry) const override { registry.insert<TpDialect>(); }
+
+  Option<std::string> function{*this, "function", llvm::cl::desc("function to run"), llvm::cl::init("main")};
+  Option<bool> collectives{*this, "collectives", llvm::cl::desc("also print the collectives that ran"), llvm::cl::init(false)};
+
+  void runOnOperation() override;
+};
+} // namespace
+
+// The pattern that arguments are filled with.
+static RankValue patternOf(Type type, int64_t ranks) {
+  RankValue value;
+  for (int64_t rank = 0; rank < ranks; ++rank) {
+    Tensor &tensor = value.emplace_back(zerosOf(type));
+    if (!tensor)
+      return value;
+    for (int64_t i = 0, n = tensor.size(); i < n; ++i)
+      if (tensor.isFloat())
+        tensor.writeFloats()[i] = roundTo(tensor.kind(), 100.0f * rank + i);
+      else
+        tensor.writeInts()[i] = wrapTo(tensor.kind(), 100 * rank + i);
+  }
+  return value;
+}
+
+void InterpretPass::runOnOperation() {
+  Interpreter interpreter(getOperation());
+  SmallVector<RankValue> arguments;
+  if (auto target = getOperation().lookupSymbol<FunctionOpInterface>(function))
+    for (Type type : target.getArgumentTypes())
+      arguments.push_back(patternOf(type, interpreter.ranks()));
+  FailureOr<SmallVector<RankValue>> results = interpreter.run(StringRef(function), arguments);
+  if (failed(results))
+    return signalPassFailure();
+  for (auto [i, result] : llvm::enumerate(*results))
+    for (auto [rank, tensor] : llvm::enumerate(result)) {
+      if (interpreter.mesh())
+        llvm::outs() << "rank " << rank << ": ";
+      llvm::outs() << "result " << i << " = ";
+      int64_t next = 0;
+      printElements(llvm::outs(), tensor, 0, next);
+      llvm::outs() << "\n";
+    }
+  if (collectives)
+    for (const CollectiveStatistics &s : interpreter.collectives())
+      llvm::outs() << s.kind << ": " << s.count << " times, " << static_cast<int64_t>(s.bytes) << " bytes\n";
+}
+
+std::unique_ptr<Pass> tp::createInterpretPass() { return std::make_unique<InterpretPass>(); }
+
+void tp::registerInterpreterPasses() { registerPass(createInterpretPass); }

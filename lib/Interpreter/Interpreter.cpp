@@ -1,0 +1,239 @@
+#include "tp/Interpreter/Interpreter.h"
+
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/IR/BuiltinAttributes.h"
+#include "mlir/IR/TypeUtilities.h"
+#include "llvm/Support/FormatVariadic.h"
+
+using namespace mlir;
+using namespace tp;
+
+// Deeper calls than this are taken for a recursion without end.
+static constexpr size_t kMaxDepth = 256;
+
+//===-- kernels' view of an op -------------------------------------------------------------------------------------------------------===//
+
+const Tensor RankCall::none;
+
+const Tensor &RankCall::lookup(Value operand) const {
+  for (OpOperand &use : op->getOpOperands())
+    if (operand && use.get() == operand)
+      return operands[use.getOperandNumber()];
+  return none;
+}
+
+Tensor &RankCall::makeResult(unsigned i) {
+  results[i] = zerosOf(op->getResult(i).getType());
+  return results[i];
+}
+
+Tensor tp::zerosOf(Type type) {
+  if (std::optional<ElementKind> kind = elementKindOf(type))
+    return Tensor({}, *kind);
+  auto tensor = dyn_cast<RankedTensorType>(type);
+  if (!tensor || !tensor.hasStaticShape())
+    return {};
+  std::optional<ElementKind> kind = elementKindOf(tensor.getElementType());
+  return kind ? Tensor(tensor.getShape(), *kind) : Tensor();
+}
+
+static bool hasValues(Type type) {
+  auto tensor = dyn_cast<RankedTensorType>(type);
+  if (tensor)
+    return tensor.hasStaticShape() && elementKindOf(tensor.getElementType());
+  return elementKindOf(type).has_value();
+}
+
+const KernelRegistry &KernelRegistry::builtin() {
+  static const KernelRegistry registry = [] {
+    KernelRegistry result;
+    addTensorOpKernels(result);
+    addLayerKernels(result);
+    addCollectiveKernels(result);
+    addArithKernels(result);
+    addShapeKernels(result);
+    return result;
+  }();
+  return registry;
+}
+
+//===-- the interpreter --------------------------------------------------------------------------------------------------------------===//
+
+// The values of a running function body. A value leaves when its last use has run.
+struct Interpreter::Frame {
+  llvm::DenseMap<Value, RankValue> values;
+  llvm::DenseMap<Value, unsigned> usesLeft;
+  int64_t calls = 0;
+
+  void define(Value value, RankValue tensors) {
+    unsigned uses = std::distance(value.use_begin(), value.use_end());
+    if (uses == 0)
+      return;
+    usesLeft[value] = uses;
+    values[value] = std::move(tensors);
+  }
+  RankValue use(Value value) {
+    if (--usesLeft[value] > 0)
+      return values[value];
+    RankValue last = std::move(values[value]);
+    values.erase(value);
+    return last;
+  }
+};
+
+Interpreter::Interpreter(ModuleOp module, const KernelRegistry &registry) : module(module), registry(registry) {
+  Attribute partitioned = module->getAttr(kPartitioned);
+  if (!partitioned)
+    return;
+  if (auto name = dyn_cast<FlatSymbolRefAttr>(partitioned)) {
+    if (auto op = module.lookupSymbol<MeshOp>(name.getAttr()))
+      deviceMesh = op.getMesh();
+  } else if (auto meshes = module.getOps<MeshOp>(); !meshes.empty()) {
+    deviceMesh = (*meshes.begin()).getMesh();
+  }
+  numRanks = deviceMesh ? deviceMesh.devices() : 1;
+}
+
+void Interpreter::countCollective(StringRef kind, double bytes) {
+  auto *found = llvm::find_if(statistics, [&](const CollectiveStatistics &s) { return s.kind == kind; }).base();
+  size_t index = found - statistics.data();
+  if (index == statistics.size())
+    statistics.push_back({kind.str(), 0, 0});
+  statistics[index].count += 1;
+  statistics[index].bytes += bytes;
+}
+
+FailureOr<SmallVector<RankValue>> Interpreter::run(StringRef name, ArrayRef<RankValue> arguments) {
+  auto function = module.lookupSymbol<FunctionOpInterface>(name);
+  if (!function)
+    return emitError(module.getLoc()) << "expected a function @" << name << " to run, the module has none";
+  return run(function, arguments);
+}
+
+FailureOr<SmallVector<RankValue>> Interpreter::run(FunctionOpInterface function, ArrayRef<RankValue> arguments) {
+  path.clear();
+  if (module->hasAttr(kPartitioned) && !deviceMesh)
+    return emitError(module.getLoc()) << "a partitioned module has no tp.mesh that says how many devices run it";
+  return runBody(function, arguments);
+}
+
+// `type` is one that the interpreter has values of.
+static bool isOfType(const Tensor &tensor, Type type) {
+  ArrayRef<int64_t> shape;
+  if (auto tensorType = dyn_cast<RankedTensorType>(type))
+    shape = tensorType.getShape();
+  return tensor.shape() == shape && tensor.kind() == elementKindOf(getElementTypeOrSelf(type));
+}
+
+// What makes a function's arguments unfit; empty if nothing does.
+static std::string findMismatch(FunctionOpInterface function, ArrayRef<RankValue> arguments, size_t ranks) {
+  if (arguments.size() != function.getNumArguments())
+    return llvm::formatv("expected {0} arguments, found {1}", function.getNumArguments(), arguments.size());
+  for (auto [i, type, argument] : llvm::enumerate(function.getArgumentTypes(), arguments)) {
+    if (!hasValues(type))
+      return llvm::formatv("argument {0}: the interpreter has no values of type {1}", i, type);
+    if (argument.size() != ranks)
+      return llvm::formatv("argument {0}: expected a tensor for each of {1} ranks, found {2}", i, ranks, argument.size());
+    for (const Tensor &tensor : argument)
+      if (!tensor || !isOfType(tensor, type))
+        return llvm::formatv("argument {0}: expected tensors of type {1}", i, type);
+  }
+  return "";
+}
+
+FailureOr<SmallVector<RankValue>> Interpreter::runBody(FunctionOpInterface function, ArrayRef<RankValue> arguments) {
+  if (function.isExternal() || !llvm::hasSingleElement(function.getFunctionBody()))
+    return function.emitError() << "the interpreter runs functions with one block, and @" << function.getName() << " is not one";
+  if (path.size() > kMaxDepth)
+    return function.emitError() << "calls are nested more than " << kMaxDepth << " deep";
+  if (std::string mismatch = findMismatch(function, arguments, numRanks); !mismatch.empty())
+    return function.emitError() << "@" << function.getName() << ": " << mismatch;
+
+  Frame frame;
+  for (auto [i, argument] : llvm::enumerate(function.getArguments()))
+    frame.define(argument, arguments[i]);
+  for (Operation &op : function.getFunctionBody().front()) {
+    if (op.hasTrait<OpTrait::IsTerminator>()) {
+      if (!isa<func::ReturnOp>(op))
+        return op.emitError() << "the interpreter has no kernel for '" << op.getName() << "'";
+      SmallVector<RankValue> results;
+      for (Value operand : op.getOperands())
+        results.push_back(frame.use(operand));
+      return results;
+    }
+    if (failed(runOp(&op, frame)))
+      return failure();
+  }
+  return function.emitError() << "the function's body has no terminator";
+}
+
+LogicalResult Interpreter::runOp(Operation *op, Frame &frame) {
+  for (Type type : op->getResultTypes())
+    if (!hasValues(type))
+      return op->emitError() << "the interpreter has no values of type " << type;
+  SmallVector<RankValue> operands, results(op->getNumResults());
+  for (Value operand : op->getOperands())
+    operands.push_back(frame.use(operand));
+
+  StringRef name = op->getName().getStringRef();
+  LogicalResult ran = failure();
+  if (isa<func::CallOp>(op))
+    ran = runCall(op, operands, frame, results);
+  else if (GroupKernel kernel = registry.groupKernel(name)) {
+    GroupCall call{op, *this, operands, results};
+    ran = kernel(call);
+  } else if (RankKernel kernel = registry.rankKernel(name))
+    ran = runOnEachRank(op, kernel, operands, results);
+  else
+    return op->emitError() << "the interpreter has no kernel for '" << name << "'";
+  if (failed(ran) || (observer && failed(observer(op, results))))
+    return failure();
+  for (auto [value, tensors] : llvm::zip(op->getResults(), results))
+    frame.define(value, std::move(tensors));
+  return success();
+}
+
+LogicalResult Interpreter::runCall(Operation *op, ArrayRef<RankValue> operands, Frame &frame, SmallVectorImpl<RankValue> &results) {
+  auto call = cast<func::CallOp>(op);
+  auto callee = symbols.lookupNearestSymbolFrom<FunctionOpInterface>(op, call.getCalleeAttr());
+  if (!callee)
+    return op->emitError() << "the function @" << call.getCallee() << " does not exist";
+  auto value = op->getAttrOfType<IntegerAttr>(kValue);
+  path.push_back(value ? value.getInt() : -1 - frame.calls);
+  ++frame.calls;
+  FailureOr<SmallVector<RankValue>> returned = runBody(callee, operands);
+  path.pop_back();
+  if (failed(returned))
+    return failure();
+  llvm::move(*returned, results.begin());
+  return success();
+}
+
+LogicalResult Interpreter::runOnEachRank(Operation *op, RankKernel kernel, SmallVectorImpl<RankValue> &operands,
+                                         SmallVectorImpl<RankValue> &results) {
+  for (RankValue &result : results)
+    result.resize(numRanks);
+  // Ranks whose operands share their elements have the same results: they are computed once. Identities are taken first, since a kernel may take
+  // its operands.
+  std::vector<std::vector<const void *>> identities(numRanks);
+  for (int64_t rank = 0; rank < numRanks; ++rank)
+    for (RankValue &operand : operands)
+      identities[rank].push_back(operand[rank].identity());
+  for (int64_t rank = 0; rank < numRanks; ++rank) {
+    int64_t twin = llvm::find(identities, identities[rank]) - identities.begin();
+    if (twin < rank) {
+      for (RankValue &result : results)
+        result[rank] = result[twin];
+      continue;
+    }
+    SmallVector<Tensor> inputs, outputs(results.size());
+    for (RankValue &operand : operands)
+      inputs.push_back(std::move(operand[rank]));
+    RankCall call{op, inputs, outputs};
+    if (failed(kernel(call)))
+      return failure();
+    for (auto [result, output] : llvm::zip(results, outputs))
+      result[rank] = std::move(output);
+  }
+  return success();
+}

@@ -1,0 +1,148 @@
+#include "tp/Partition/Assignment.h"
+
+#include <numeric>
+
+using namespace mlir;
+using namespace tp;
+
+namespace {
+class Chooser {
+public:
+  Chooser(const ShardingRule &rule, const OpShardings &op, MeshAttr mesh) : rule(rule), op(op), mesh(mesh) {}
+
+  Assignment choose() {
+    collect();
+    best = build(chosen);
+    if (needsSearch()) {
+      double bytes = std::numeric_limits<double>::infinity();
+      search(0, bytes);
+    }
+    return best;
+  }
+
+private:
+  const TensorFactors &tensor(unsigned i) const { return i < rule.operands.size() ? rule.operands[i] : rule.results[i - rule.operands.size()]; }
+
+  // Candidate factors of each axis, in the order of the mesh; every factor's axes in the order in which a tensor lists them, and its grain.
+  void collect() {
+    grains.resize(rule.factors.size());
+    candidates.assign(mesh.getAxes().size(), {});
+    for (unsigned i = 0; i < op.shardings.size(); ++i)
+      for (auto [dim, split] : llvm::zip(tensor(i), op.shardings[i].dims))
+        projectToFactors(dim, split, rule, mesh, [&](unsigned factor, Split part) { add(factor, part); });
+    for (auto &list : candidates) {
+      llvm::sort(list);
+      list.erase(std::unique(list.begin(), list.end()), list.end());
+      chosen.push_back(list.empty() ? -1 : (int)list.front());
+    }
+  }
+
+  void add(unsigned factor, const Split &part) {
+    if (part.axes.empty() || rule.factors[factor].kind == FactorKind::Whole)
+      return;
+    Split &grain = grains[factor];
+    for (StringAttr axis : part.axes) {
+      if (!llvm::is_contained(grain.axes, axis))
+        grain.axes.push_back(axis);
+      candidates[std::distance(mesh.getAxes().begin(), llvm::find(mesh.getAxes(), axis))].push_back(factor);
+    }
+    grain.unit = std::lcm(grain.unit, part.unit);
+    grain.repeat = std::max(grain.repeat, part.repeat);
+  }
+
+  bool needsSearch() const {
+    return llvm::any_of(candidates, [](const auto &list) { return list.size() > 1; });
+  }
+
+  Assignment build(ArrayRef<int> choice) const {
+    Assignment result;
+    result.factors.resize(rule.factors.size());
+    for (unsigned f = 0; f < rule.factors.size(); ++f) {
+      Split &split = result.factors[f];
+      split.closed = true;
+      for (StringAttr axis : grains[f].axes)
+        if (choice[std::distance(mesh.getAxes().begin(), llvm::find(mesh.getAxes(), axis))] == (int)f)
+          split.axes.push_back(axis);
+      if (split.axes.empty())
+        continue;
+      split.unit = grains[f].unit;
+      split.repeat = grains[f].repeat;
+      // Shards that share elements would be summed twice.
+      if (rule.factors[f].kind == FactorKind::Reduction && geometryOf(split, rule.factors[f].size, mesh).overlaps())
+        split = Split{.axes = {}, .closed = true};
+    }
+    for (unsigned i = 0; i < rule.operands.size(); ++i) {
+      result.operands.push_back(projectToTensor(rule.operands[i], result.factors, rule, mesh));
+      canonicalise(result.operands.back(), op.types[i], mesh);
+    }
+    for (unsigned i = 0; i < rule.results.size(); ++i) {
+      result.results.push_back(projectToTensor(rule.results[i], result.factors, rule, mesh));
+      canonicalise(result.results.back(), op.types[rule.operands.size() + i], mesh);
+    }
+    addPartials(result);
+    return result;
+  }
+
+  // Axes that the result is partial over: split reductions, and partial operands that every term carries on.
+  void addPartials(Assignment &result) const {
+    if (result.results.size() != 1)
+      return;
+    Axes &partial = result.results[0].partial;
+    for (unsigned f = 0; f < rule.factors.size(); ++f)
+      if (rule.factors[f].kind == FactorKind::Reduction)
+        partial.append(result.factors[f].axes.begin(), result.factors[f].axes.end());
+    const Sharding &wanted = op.shardings[rule.operands.size()];
+    for (StringAttr axis : wanted.partial) {
+      if (llvm::is_contained(partial, axis) || !carried(axis))
+        continue;
+      partial.push_back(axis);
+      for (unsigned i = 0; i < rule.operands.size(); ++i)
+        if (llvm::is_contained(op.shardings[i].partial, axis))
+          result.operands[i].partial.push_back(axis);
+    }
+  }
+
+  bool carried(StringAttr axis) const {
+    auto isPartial = [&](unsigned operand) { return llvm::is_contained(op.shardings[operand].partial, axis); };
+    return llvm::any_of(rule.terms, [&](const auto &term) { return llvm::count_if(term, isPartial) == 1; }) &&
+           llvm::all_of(rule.terms, [&](const auto &term) { return llvm::count_if(term, isPartial) <= 1; });
+  }
+
+  double cost(const Assignment &assignment) const {
+    double bytes = 0;
+    for (unsigned i = 0; i < assignment.operands.size(); ++i)
+      bytes += reshardBytes(op.types[i], op.shardings[i], assignment.operands[i], mesh);
+    for (unsigned i = 0; i < assignment.results.size(); ++i)
+      bytes += reshardBytes(op.types[assignment.operands.size() + i], assignment.results[i], op.shardings[assignment.operands.size() + i], mesh);
+    return bytes;
+  }
+
+  void search(unsigned axis, double &bytes) {
+    if (axis == candidates.size()) {
+      Assignment assignment = build(chosen);
+      double now = cost(assignment);
+      if (now < bytes) {
+        bytes = now;
+        best = assignment;
+      }
+      return;
+    }
+    if (candidates[axis].empty())
+      return search(axis + 1, bytes);
+    for (unsigned factor : candidates[axis]) {
+      chosen[axis] = factor;
+      search(axis + 1, bytes);
+    }
+  }
+
+  const ShardingRule &rule;
+  const OpShardings &op;
+  MeshAttr mesh;
+  FactorSplits grains;
+  std::vector<SmallVector<unsigned, 2>> candidates;
+  SmallVector<int> chosen;
+  Assignment best;
+};
+} // namespace
+
+Assignment tp::assignFactors(const ShardingRule &rule, const OpShardings &op, MeshAttr mesh) { return Chooser(rule, op, mesh).choose(); }

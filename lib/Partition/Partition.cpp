@@ -1,0 +1,363 @@
+// The pass: one function after another, callers first, each op in local shapes.
+#include "LocalOps.h"
+
+#include "tp/Pipelines/Passes.h"
+#include "tp/Sharding/MeshLookup.h"
+
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "llvm/ADT/SetVector.h"
+
+namespace tp {
+#define GEN_PASS_DEF_PARTITION
+#include "tp/Pipelines/Passes.h.inc"
+} // namespace tp
+
+using namespace mlir;
+using namespace tp;
+
+namespace {
+
+// A global value as one device has it.
+struct LocalValue {
+  Value value;
+  Sharding sharding;
+  bool zeroPadded; // padding is known to be zero
+};
+
+class FunctionPartitioner {
+public:
+  FunctionPartitioner(func::FuncOp function, MeshOp mesh, OpBuilder &builder, llvm::DenseMap<Operation *, BitVector> &zeroPaddedArguments)
+      : function(function), builder(builder), context{builder, mesh.getMesh(), FlatSymbolRefAttr::get(mesh.getSymNameAttr())},
+        zeroPaddedArguments(zeroPaddedArguments) {}
+
+  // Builds the local function behind the global one, and returns it.
+  FailureOr<func::FuncOp> run() {
+    FailureOr<FunctionType> type = localFunctionType();
+    if (failed(type))
+      return failure();
+    builder.setInsertionPointAfter(function);
+    auto local = func::FuncOp::create(builder, function.getLoc(), function.getName(), *type);
+    local->setAttrs(function->getAttrs());
+    local.setFunctionType(*type);
+    recordGlobalTypes(local);
+    Block *entry = local.addEntryBlock();
+    builder.setInsertionPointToStart(entry);
+    BitVector &zeros = zeroPaddedArguments[function];
+    for (auto [i, argument] : llvm::enumerate(function.getArguments()))
+      values[argument] = {entry->getArgument(i), argSharding(i), function.isPublic() || zeros.empty() || zeros[i]};
+    for (Operation &op : function.getBody().front())
+      if (failed(visit(&op)))
+        return failure();
+    return local;
+  }
+
+private:
+  using Key = std::pair<Value, Attribute>;
+
+  FailureOr<Sharding> shardingOf(Attribute attribute, const Twine &what) {
+    if (auto sharding = dyn_cast_or_null<ShardingAttr>(attribute))
+      return Sharding::from(sharding);
+    return function.emitError() << what << " has no sharding: run --tp-propagate-shardings first";
+  }
+  Sharding argSharding(unsigned i) { return Sharding::from(function.getArgAttrOfType<ShardingAttr>(i, kSharding)); }
+
+  FailureOr<FunctionType> localFunctionType() {
+    SmallVector<Type> arguments, results;
+    auto add = [&](SmallVector<Type> &types, Type type, Attribute attribute, const Twine &what) -> LogicalResult {
+      auto tensor = dyn_cast<RankedTensorType>(type);
+      if (!tensor)
+        return function.emitError() << what << ": expected a tensor, found " << type;
+      FailureOr<Sharding> sharding = shardingOf(attribute, what);
+      if (failed(sharding))
+        return failure();
+      types.push_back(localType(tensor, *sharding, context.mesh));
+      return success();
+    };
+    for (unsigned i = 0; i < function.getNumArguments(); ++i)
+      if (failed(add(arguments, function.getArgumentTypes()[i], function.getArgAttr(i, kSharding), "argument " + Twine(i))))
+        return failure();
+    for (unsigned i = 0; i < function.getNumResults(); ++i)
+      if (failed(add(results, function.getResultTypes()[i], function.getResultAttr(i, kSharding), "result " + Twine(i))))
+        return failure();
+    return FunctionType::get(function.getContext(), arguments, results);
+  }
+
+  // The whole types, for the reader, the verifier and the package.
+  void recordGlobalTypes(func::FuncOp local) {
+    for (unsigned i = 0; i < function.getNumArguments(); ++i)
+      local.setArgAttr(i, kGlobalType, TypeAttr::get(function.getArgumentTypes()[i]));
+    for (unsigned i = 0; i < function.getNumResults(); ++i)
+      local.setResultAttr(i, kGlobalType, TypeAttr::get(function.getResultTypes()[i]));
+  }
+
+  // `value` in the sharding `to`; made once for all its uses.
+  Value inSharding(Value value, const Sharding &to, Location loc, StringRef origin) {
+    const LocalValue &have = values.find(value)->second;
+    auto type = cast<RankedTensorType>(value.getType());
+    if (sameLayout(have.sharding, to, type, context.mesh))
+      return have.value;
+    Key key{value, to.toAttribute(context.meshName, builder.getContext())};
+    Value &made = resharded[key];
+    if (!made)
+      made = emitReshard(context, loc, have.value, planReshard(type, have.sharding, to, context.mesh), origin);
+    return made;
+  }
+
+  LogicalResult visit(Operation *op) {
+    if (auto call = dyn_cast<func::CallOp>(op))
+      return visitCall(call);
+    if (isa<func::ReturnOp>(op))
+      return visitReturn(op);
+    auto shardings = op->getAttrOfType<ArrayAttr>(kShardings);
+    if (!shardings)
+      return op->emitError() << "no sharding for the results of " << op->getName() << ": run --tp-propagate-shardings first";
+    if (isa<ShardingConstraintOp>(op))
+      return visitConstraint(op);
+    std::optional<ShardingRule> rule = getShardingRule(op);
+    return rule ? visitRuled(op, *rule, shardings) : visitUnruled(op, shardings);
+  }
+
+  static std::string originOf(Operation *op, unsigned operand) {
+    return (op->getParentOfType<func::FuncOp>().getName() + ": " + op->getName().getStringRef() + " operand " + Twine(operand)).str();
+  }
+
+  LogicalResult visitRuled(Operation *op, const ShardingRule &rule, ArrayAttr shardings) {
+    OpShardings present;
+    for (Value operand : op->getOperands()) {
+      present.types.push_back(cast<RankedTensorType>(operand.getType()));
+      present.shardings.push_back(values.find(operand)->second.sharding);
+    }
+    for (auto [result, sharding] : llvm::zip(op->getResults(), shardings)) {
+      present.types.push_back(cast<RankedTensorType>(result.getType()));
+      present.shardings.push_back(Sharding::from(cast<ShardingAttr>(sharding)));
+    }
+    Assignment assignment = assignFactors(rule, present, context.mesh);
+    SmallVector<Value> operands;
+    for (auto [i, operand] : llvm::enumerate(op->getOperands()))
+      operands.push_back(inSharding(operand, assignment.operands[i], op->getLoc(), originOf(op, i)));
+    maskPaddedReductions(op, rule, assignment, operands);
+    addOnce(op, rule, assignment, operands);
+    FailureOr<Operation *> local = createLocal(context, op, rule, assignment, operands);
+    if (failed(local))
+      return op->emitError() << "a constant that is not a splat cannot be split yet";
+    bool zero = keepsZeros(op);
+    for (auto [i, result] : llvm::enumerate(op->getResults()))
+      define(result, (*local)->getResult(i), assignment.results[i], cast<ShardingAttr>(shardings[i]), zero);
+    return success();
+  }
+
+  // Records a computed value, brought to the sharding that it is to have.
+  void define(Value global, Value local, Sharding computed, ShardingAttr wanted, bool zero) {
+    Operation *op = global.getDefiningOp();
+    if (Operation *localOp = local.getDefiningOp()) {
+      localOp->setAttr(kShardings, builder.getArrayAttr(computed.toAttribute(context.meshName, builder.getContext())));
+      if (Attribute number = op->getAttr(kValue))
+        localOp->setAttr(kValue, number);
+    }
+    values[global] = {local, computed, zero};
+    Sharding target = Sharding::from(wanted);
+    std::string origin = (op->getParentOfType<func::FuncOp>().getName() + ": " + op->getName().getStringRef() + " result").str();
+    Value result = inSharding(global, target, op->getLoc(), origin);
+    if (result != local)
+      values[global] = {result, target, zero};
+  }
+
+  // An op without a rule runs whole on every device.
+  LogicalResult visitUnruled(Operation *op, ArrayAttr shardings) {
+    SmallVector<Value> operands;
+    for (auto [i, operand] : llvm::enumerate(op->getOperands())) {
+      auto type = dyn_cast<RankedTensorType>(operand.getType());
+      if (!type)
+        return op->emitError() << "expected tensors, found " << operand.getType();
+      operands.push_back(inSharding(operand, Sharding::whole(type.getRank()), op->getLoc(), originOf(op, i)));
+    }
+    IRMapping mapping;
+    mapping.map(op->getOperands(), operands);
+    Operation *local = builder.clone(*op, mapping);
+    for (auto [i, result] : llvm::enumerate(op->getResults()))
+      define(result, local->getResult(i), Sharding::whole(cast<RankedTensorType>(result.getType()).getRank()), cast<ShardingAttr>(shardings[i]), true);
+    return success();
+  }
+
+  LogicalResult visitConstraint(Operation *op) {
+    auto wanted = cast<ShardingAttr>(op->getAttrOfType<ArrayAttr>(kShardings)[0]);
+    LocalValue input = values.find(op->getOperand(0))->second;
+    Sharding target = Sharding::from(wanted);
+    values[op->getResult(0)] = {inSharding(op->getOperand(0), target, op->getLoc(), originOf(op, 0)), target, input.zeroPadded};
+    return success();
+  }
+
+  LogicalResult visitCall(func::CallOp call) {
+    auto callee = function->getParentOfType<ModuleOp>().lookupSymbol<func::FuncOp>(call.getCallee());
+    SmallVector<Value> operands;
+    SmallVector<Type> types;
+    BitVector &zeros = zeroPaddedArguments[callee];
+    if (zeros.empty())
+      zeros.resize(call.getNumOperands(), true);
+    for (auto [i, operand] : llvm::enumerate(call.getOperands())) {
+      FailureOr<Sharding> wanted = shardingOf(callee.getArgAttr(i, kSharding), "argument " + Twine(i) + " of " + call.getCallee());
+      if (failed(wanted))
+        return failure();
+      operands.push_back(inSharding(operand, *wanted, call.getLoc(), originOf(call, i)));
+      if (!values.find(operand)->second.zeroPadded)
+        zeros.reset(i);
+    }
+    for (unsigned i = 0; i < call.getNumResults(); ++i) {
+      FailureOr<Sharding> computed = shardingOf(callee.getResultAttr(i, kSharding), "result " + Twine(i) + " of " + call.getCallee());
+      if (failed(computed))
+        return failure();
+      types.push_back(localType(cast<RankedTensorType>(call.getResult(i).getType()), *computed, context.mesh));
+    }
+    auto local = func::CallOp::create(builder, call.getLoc(), call.getCallee(), types, operands);
+    auto shardings = call->getAttrOfType<ArrayAttr>(kShardings);
+    if (!shardings && call.getNumResults())
+      return call.emitError() << "no sharding for the results of the call: run --tp-propagate-shardings first";
+    for (unsigned i = 0; i < call.getNumResults(); ++i) {
+      // Not through define(): a call's values are checked inside the callee.
+      Value global = call.getResult(i);
+      values[global] = {local.getResult(i), Sharding::from(callee.getResultAttrOfType<ShardingAttr>(i, kSharding)), false};
+      Sharding target = Sharding::from(cast<ShardingAttr>(shardings[i]));
+      Value result = inSharding(global, target, call.getLoc(), originOf(call, i));
+      values[global] = {result, target, false};
+    }
+    return success();
+  }
+
+  LogicalResult visitReturn(Operation *op) {
+    SmallVector<Value> operands;
+    for (auto [i, operand] : llvm::enumerate(op->getOperands()))
+      operands.push_back(
+          inSharding(operand, Sharding::from(function.getResultAttrOfType<ShardingAttr>(i, kSharding)), op->getLoc(), originOf(op, i)));
+    func::ReturnOp::create(builder, op->getLoc(), operands);
+    return success();
+  }
+
+  // Padding must not reach a sum: one operand that holds the factor must have zeros there.
+  void maskPaddedReductions(Operation *op, const ShardingRule &rule, const Assignment &assignment, SmallVector<Value> &operands) {
+    for (unsigned f = 0; f < rule.factors.size(); ++f) {
+      const Split &split = assignment.factors[f];
+      if (rule.factors[f].kind != FactorKind::Reduction || !geometryOf(split, rule.factors[f].size, context.mesh).padded())
+        continue;
+      // Ids and rows that are looked up never point into padding.
+      if (llvm::any_of(rule.shifts, [&](const IndexShift &shift) { return shift.factor == f; }))
+        continue;
+      SmallVector<std::pair<unsigned, unsigned>> holders;
+      bool zero = false;
+      for (unsigned i = 0; i < rule.operands.size(); ++i)
+        for (unsigned d = 0; d < rule.operands[i].size(); ++d)
+          if (llvm::is_contained(rule.operands[i][d].factors, f)) {
+            holders.push_back({i, d});
+            zero |= values.find(op->getOperand(i))->second.zeroPadded;
+          }
+      if (zero)
+        continue;
+      auto [i, d] = holders.front();
+      const Split &dim = assignment.operands[i].dims[d];
+      int64_t size = cast<RankedTensorType>(op->getOperand(i).getType()).getDimSize(d);
+      operands[i] = MaskPaddingOp::create(builder, op->getLoc(), operands[i].getType(), operands[i],
+                                          builder.getI64IntegerAttr(d), builder.getI64IntegerAttr(size),
+                                          toAttribute(dim, builder.getContext()), context.meshName);
+    }
+  }
+
+  // A term of the result that is whole while the result is a partial sum (a bias) is added on one device.
+  void addOnce(Operation *op, const ShardingRule &rule, const Assignment &assignment, SmallVector<Value> &operands) {
+    if (assignment.results.size() != 1)
+      return;
+    for (const auto &term : rule.terms) {
+      SmallVector<StringRef> missing;
+      for (StringAttr axis : assignment.results[0].partial)
+        if (!covers(rule, assignment, term, axis))
+          missing.push_back(axis);
+      if (missing.empty())
+        continue;
+      Value &operand = operands[term.front()];
+      operand = AsPartialOp::create(builder, op->getLoc(), operand.getType(), operand, builder.getStrArrayAttr(missing), context.meshName);
+    }
+  }
+
+  static bool covers(const ShardingRule &rule, const Assignment &assignment, ArrayRef<unsigned> term, StringAttr axis) {
+    return llvm::any_of(term, [&](unsigned i) {
+      if (llvm::is_contained(assignment.operands[i].partial, axis))
+        return true;
+      return llvm::any_of(rule.operands[i], [&](const DimFactors &dim) {
+        return llvm::any_of(dim.factors, [&](unsigned f) {
+          return rule.factors[f].kind == FactorKind::Reduction && llvm::is_contained(assignment.factors[f].axes, axis);
+        });
+      });
+    });
+  }
+
+  // Zeros in the operands' padding give zeros in the result's.
+  bool keepsZeros(Operation *op) {
+    auto zero = [&](Value operand) { return values.find(operand)->second.zeroPadded; };
+    if (isa<LinearOp>(op))
+      return zero(op->getOperand(0)) && zero(op->getOperand(1)) && op->getNumOperands() == 2;
+    if (isa<ActivationOp, RopeOp, RmsNormOp, KvUpdateOp, tensor::ExpandShapeOp, tensor::CollapseShapeOp, arith::AddFOp, arith::SubFOp,
+            arith::TruncFOp, arith::ExtFOp>(op))
+      return llvm::all_of(op->getOperands().take_front(isa<KvUpdateOp>(op) ? 2 : isa<RopeOp, RmsNormOp>(op) ? 1 : op->getNumOperands()), zero);
+    if (isa<arith::MulFOp>(op))
+      return zero(op->getOperand(0)) && zero(op->getOperand(1));
+    return false;
+  }
+
+  func::FuncOp function;
+  OpBuilder &builder;
+  LocalContext context;
+  llvm::DenseMap<Operation *, BitVector> &zeroPaddedArguments;
+  llvm::DenseMap<Value, LocalValue> values;
+  llvm::DenseMap<Key, Value> resharded;
+};
+
+struct Partition : tp::impl::PartitionBase<Partition> {
+  void runOnOperation() override {
+    ModuleOp module = getOperation();
+    FailureOr<MeshOp> mesh = onlyMesh(module);
+    if (failed(mesh))
+      return signalPassFailure();
+    if (module->hasAttr(kPartitioned)) {
+      module.emitError() << "the module is partitioned already";
+      return signalPassFailure();
+    }
+    llvm::SetVector<func::FuncOp> order;
+    if (failed(orderCallersFirst(module, order)))
+      return signalPassFailure();
+    OpBuilder builder(module.getContext());
+    llvm::DenseMap<Operation *, BitVector> zeroPaddedArguments;
+    for (func::FuncOp function : order)
+      if (failed(FunctionPartitioner(function, *mesh, builder, zeroPaddedArguments).run()))
+        return signalPassFailure();
+    for (func::FuncOp function : order)
+      function.erase();
+    module->setAttr(kPartitioned, builder.getUnitAttr());
+  }
+
+  // A function stands behind all its callers; recursion is an error.
+  LogicalResult orderCallersFirst(ModuleOp module, llvm::SetVector<func::FuncOp> &order) {
+    SmallVector<func::FuncOp> postorder;
+    llvm::DenseMap<Operation *, int> state; // 1: being visited, 2: done
+    std::function<LogicalResult(func::FuncOp)> visit = [&](func::FuncOp function) -> LogicalResult {
+      int &mark = state[function];
+      if (mark == 2)
+        return success();
+      if (mark == 1)
+        return function.emitError() << "expected functions that do not call themselves";
+      mark = 1;
+      if (function.isExternal() || !function.getBody().hasOneBlock())
+        return function.emitError() << "expected a function with a body of one block";
+      WalkResult walk = function.walk([&](func::CallOp call) {
+        auto callee = module.lookupSymbol<func::FuncOp>(call.getCallee());
+        return callee && succeeded(visit(callee)) ? WalkResult::advance() : WalkResult::interrupt();
+      });
+      state[function] = 2;
+      postorder.push_back(function);
+      return failure(walk.wasInterrupted());
+    };
+    for (auto function : module.getOps<func::FuncOp>())
+      if (failed(visit(function)))
+        return failure();
+    order.insert(postorder.rbegin(), postorder.rend());
+    return success();
+  }
+};
+} // namespace

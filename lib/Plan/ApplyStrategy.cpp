@@ -1,0 +1,133 @@
+// Known strategies, as annotations on what layers read. Propagation does the rest.
+#include "tp/Pipelines/Passes.h"
+#include "tp/Sharding/MeshLookup.h"
+#include "tp/Sharding/Sharding.h"
+
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+
+namespace tp {
+#define GEN_PASS_DEF_APPLYSTRATEGY
+#include "tp/Pipelines/Passes.h.inc"
+} // namespace tp
+
+using namespace mlir;
+using namespace tp;
+
+namespace {
+struct ApplyStrategy : tp::impl::ApplyStrategyBase<ApplyStrategy> {
+  using ApplyStrategyBase::ApplyStrategyBase;
+
+  MeshOp mesh;
+
+  void runOnOperation() override {
+    FailureOr<MeshOp> found = onlyMesh(getOperation());
+    if (failed(found))
+      return signalPassFailure();
+    mesh = *found;
+    if (strategy != "megatron" && strategy != "sequence" && strategy != "replicate") {
+      getOperation().emitError() << "unknown strategy '" << strategy << "': expected megatron, sequence or replicate";
+      return signalPassFailure();
+    }
+    for (auto function : getOperation().getOps<func::FuncOp>())
+      annotate(function);
+  }
+
+  Split over(StringRef axis, int64_t priority = 0) {
+    Split split;
+    StringAttr name = StringAttr::get(&getContext(), axis);
+    if (mesh.getMesh().sizeOf(name))
+      split.axes.push_back(name);
+    split.priority = split.axes.empty() ? 0 : priority;
+    return split;
+  }
+
+  // States a sharding on a function argument that has none.
+  void state(Value value, const Sharding &sharding) {
+    auto argument = dyn_cast_or_null<BlockArgument>(value);
+    if (!argument)
+      return;
+    auto function = dyn_cast<func::FuncOp>(argument.getOwner()->getParentOp());
+    if (function && !function.getArgAttr(argument.getArgNumber(), kSharding))
+      function.setArgAttr(argument.getArgNumber(), kSharding, attribute(sharding));
+  }
+  ShardingAttr attribute(const Sharding &sharding) {
+    return sharding.toAttribute(FlatSymbolRefAttr::get(mesh.getSymNameAttr()), &getContext());
+  }
+
+  // A weight split over `tp` in one dimension, left open elsewhere; every dimension whole when nothing is split.
+  void splitWeight(Value weight, unsigned dim) {
+    if (!weight)
+      return;
+    int64_t rank = cast<RankedTensorType>(weight.getType()).getRank();
+    Sharding sharding = strategy == "replicate" ? Sharding::whole(rank) : Sharding::open(rank);
+    if (strategy != "replicate")
+      sharding.dims[dim] = over("tp");
+    state(weight, sharding);
+  }
+
+  void annotate(func::FuncOp function) {
+    function.walk([&](Operation *op) {
+      if (auto attention = dyn_cast<AttentionOp>(op)) {
+        for (Value rows : {attention.getWq(), attention.getWk(), attention.getWv(), attention.getBq(), attention.getBk(), attention.getBv()})
+          splitWeight(rows, 0);
+        splitWeight(attention.getWo(), 1);
+      } else if (auto mlp = dyn_cast<MlpOp>(op)) {
+        for (Value rows : {mlp.getGate(), mlp.getUp(), mlp.getGateBias(), mlp.getUpBias()})
+          splitWeight(rows, 0);
+        splitWeight(mlp.getDown(), 1);
+      } else if (auto logits = dyn_cast<LogitsOp>(op)) {
+        splitWeight(logits.getWeight(), 0);
+      } else if (auto embedding = dyn_cast<EmbeddingOp>(op)) {
+        splitWeight(embedding.getTable(), 0);
+        annotateEmbedding(embedding);
+      }
+    });
+    annotateStream(function);
+    if (function->hasAttr(kEntry))
+      annotateBoundary(function);
+  }
+
+  // Activations [B, S, D] between blocks.
+  Sharding stream(ArrayRef<int64_t> shape) {
+    Sharding sharding = Sharding::whole(shape.size());
+    sharding.dims[0] = over("dp");
+    if (strategy == "sequence" && shape[1] > 1) {
+      sharding.dims[1] = over("tp", 1);
+    }
+    for (Split &split : sharding.dims)
+      split.closed = true;
+    return sharding;
+  }
+
+  void annotateStream(func::FuncOp function) {
+    if (function->hasAttr(kEntry))
+      return;
+    for (BlockArgument argument : function.getArguments()) {
+      auto type = cast<RankedTensorType>(argument.getType());
+      if (type.getRank() == 3)
+        state(argument, stream(type.getShape()));
+    }
+    for (unsigned i = 0; i < function.getNumResults(); ++i) {
+      auto type = cast<RankedTensorType>(function.getResultTypes()[i]);
+      if (type.getRank() == 3 && !function.getResultAttr(i, kSharding))
+        function.setResultAttr(i, kSharding, attribute(stream(type.getShape())));
+    }
+  }
+
+  void annotateEmbedding(EmbeddingOp embedding) {
+    if (embedding->hasAttr(kShardings) || embedding.getType().getRank() != 3)
+      return;
+    embedding->setAttr(kShardings, ArrayAttr::get(&getContext(), {attribute(stream(embedding.getType().getShape()))}));
+  }
+
+  // What the runtime writes and reads is whole on every device.
+  void annotateBoundary(func::FuncOp function) {
+    for (BlockArgument argument : function.getArguments())
+      if (function.getArgAttr(argument.getArgNumber(), kInput))
+        state(argument, Sharding::whole(cast<RankedTensorType>(argument.getType()).getRank()));
+    for (unsigned i = 0; i < function.getNumResults(); ++i)
+      if (function.getResultAttr(i, kOutput) && !function.getResultAttr(i, kSharding))
+        function.setResultAttr(i, kSharding, attribute(Sharding::whole(cast<RankedTensorType>(function.getResultTypes()[i]).getRank())));
+  }
+};
+} // namespace

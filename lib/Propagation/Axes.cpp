@@ -1,0 +1,153 @@
+// Axes: from the stated shardings to a fixpoint.
+//
+// Example, tp.linear x [b, s, k], w [n, k] -> y [b, s, n] with w = [{"tp"}, {}]: factor n has "tp" from w, so y's last dimension gains it; the
+// op that reads y sees it in the next round.
+#include "Propagate.h"
+
+#include <set>
+
+using namespace mlir;
+using namespace tp;
+
+namespace {
+struct Proposal {
+  unsigned node, dim;
+  Axes axes;
+};
+
+class AxisPropagation {
+public:
+  AxisPropagation(Graph &graph, bool reverse) : graph(graph), reverse(reverse) {}
+
+  void run() {
+    // Levels that occur; axes of a later level are held back until then.
+    std::set<int64_t> levels = {0};
+    for (const Node &node : graph.nodes)
+      for (const Split &split : node.sharding.dims)
+        if (!split.axes.empty())
+          levels.insert(split.priority);
+    for (int64_t now : levels) {
+      level = now;
+      fixpoint();
+    }
+  }
+
+private:
+  void fixpoint() {
+    std::vector<unsigned> dirty(graph.edges.size());
+    for (unsigned i = 0; i < dirty.size(); ++i)
+      dirty[i] = i;
+    while (!dirty.empty()) {
+      if (reverse)
+        std::reverse(dirty.begin(), dirty.end());
+      std::vector<std::pair<unsigned, Proposal>> proposals;
+      for (unsigned edge : dirty)
+        propose(edge, proposals);
+      // The order of the program, however the edges were visited.
+      llvm::sort(proposals, [](const auto &a, const auto &b) {
+        return std::tie(a.first, a.second.node, a.second.dim) < std::tie(b.first, b.second.node, b.second.dim);
+      });
+      std::set<unsigned> next;
+      for (const auto &[edge, proposal] : proposals)
+        if (apply(proposal))
+          next.insert(graph.nodes[proposal.node].edges.begin(), graph.nodes[proposal.node].edges.end());
+      dirty.assign(next.begin(), next.end());
+    }
+  }
+
+  // The axes each factor has in the edge's tensors: the longest list that the others do not contradict.
+  std::vector<Axes> factorAxes(const Edge &edge) {
+    std::vector<Axes> best(edge.rule.factors.size());
+    for (unsigned i = 0; i < edge.nodes.size(); ++i) {
+      const Sharding &sharding = graph.nodes[edge.nodes[i]].sharding;
+      for (auto [dim, split] : llvm::zip(edge.tensor(i), sharding.dims)) {
+        if (split.axes.empty() || split.priority > level)
+          continue;
+        projectToFactors(dim, split, edge.rule, graph.mesh, [&](unsigned factor, Split part) {
+          Axes &have = best[factor];
+          unsigned common = 0;
+          while (common < have.size() && common < part.axes.size() && have[common] == part.axes[common])
+            ++common;
+          if (common == have.size())
+            have = part.axes;
+          else if (common < part.axes.size())
+            have.resize(common);
+        });
+      }
+    }
+    return best;
+  }
+
+  // Bytes of the tensors of an edge that hold the factor: the axis goes to the factor that splits more.
+  int64_t weight(const Edge &edge, unsigned factor) {
+    int64_t bytes = 0;
+    for (unsigned i = 0; i < edge.nodes.size(); ++i)
+      for (const DimFactors &dim : edge.tensor(i))
+        if (llvm::is_contained(dim.factors, factor))
+          bytes += graph.nodes[edge.nodes[i]].type.getNumElements();
+    return bytes;
+  }
+
+  // An axis that several factors have (a sequence split that meets a weight split): the op can use it once, so one of them passes it on.
+  void resolveSharedAxes(const Edge &edge, std::vector<Axes> &axes) {
+    for (unsigned f = 0; f < axes.size(); ++f) {
+      for (unsigned g = f + 1; g < axes.size(); ++g) {
+        for (unsigned i = 0; i < axes[f].size(); ++i) {
+          auto it = llvm::find(axes[g], axes[f][i]);
+          if (it == axes[g].end())
+            continue;
+          if (weight(edge, g) > weight(edge, f)) {
+            axes[f].resize(i);
+            break;
+          }
+          axes[g].erase(it, axes[g].end());
+        }
+      }
+    }
+  }
+
+  void propose(unsigned index, std::vector<std::pair<unsigned, Proposal>> &proposals) {
+    const Edge &edge = graph.edges[index];
+    std::vector<Axes> axes = factorAxes(edge);
+    resolveSharedAxes(edge, axes);
+    FactorSplits splits(axes.size());
+    bool any = false;
+    for (unsigned f = 0; f < axes.size(); ++f) {
+      if (edge.rule.factors[f].kind != FactorKind::Whole)
+        splits[f].axes = axes[f];
+      any |= !splits[f].axes.empty();
+    }
+    if (!any)
+      return;
+    for (unsigned i = 0; i < edge.nodes.size(); ++i) {
+      Sharding wanted = projectToTensor(edge.tensor(i), splits, edge.rule, graph.mesh);
+      const Sharding &have = graph.nodes[edge.nodes[i]].sharding;
+      for (unsigned dim = 0; dim < wanted.dims.size(); ++dim)
+        if (!have.dims[dim].closed && wanted.dims[dim].axes.size() > have.dims[dim].axes.size())
+          proposals.push_back({index, {edge.nodes[i], dim, wanted.dims[dim].axes}});
+    }
+  }
+
+  // Extends a dimension's axes as far as the value's other dimensions leave them free.
+  bool apply(const Proposal &proposal) {
+    Sharding &sharding = graph.nodes[proposal.node].sharding;
+    Axes &axes = sharding.dims[proposal.dim].axes;
+    if (axes.size() >= proposal.axes.size() || !std::equal(axes.begin(), axes.end(), proposal.axes.begin()))
+      return false;
+    bool changed = false;
+    for (StringAttr axis : ArrayRef(proposal.axes).drop_front(axes.size())) {
+      if (sharding.uses(axis))
+        break;
+      axes.push_back(axis);
+      changed = true;
+    }
+    return changed;
+  }
+
+  Graph &graph;
+  bool reverse;
+  int64_t level = 0;
+};
+} // namespace
+
+void tp::propagateAxes(Graph &graph, bool reverse) { AxisPropagation(graph, reverse).run(); }

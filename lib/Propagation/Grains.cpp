@@ -1,0 +1,55 @@
+// Grains: which blocks of a dimension are never cut (unit), and which follow others (repeat).
+//
+// Example: wq's rows [576] become 9 heads of 64 by a reshape. Where the heads are split, the rows are split in units of 64; keys follow with repeat = 3.
+#include "Propagate.h"
+
+#include <numeric>
+
+using namespace mlir;
+using namespace tp;
+
+// The coarsest grain that the edge's tensors ask of each factor.
+static FactorSplits factorGrains(const Graph &graph, const Edge &edge) {
+  FactorSplits splits(edge.rule.factors.size());
+  for (unsigned i = 0; i < edge.nodes.size(); ++i)
+    for (auto [dim, split] : llvm::zip(edge.tensor(i), graph.nodes[edge.nodes[i]].sharding.dims))
+      if (!split.axes.empty())
+        projectToFactors(dim, split, edge.rule, graph.mesh, [&](unsigned factor, Split part) {
+          Split &have = splits[factor];
+          if (part.axes.empty())
+            return;
+          if (have.axes.empty())
+            have.axes = part.axes;
+          if (have.axes != part.axes)
+            return;
+          have.unit = std::lcm(have.unit, part.unit);
+          have.repeat = std::max(have.repeat, part.repeat);
+        });
+  return splits;
+}
+
+void tp::propagateGrains(Graph &graph) {
+  // Units and repeats only grow and are bounded by the dimensions' sizes, so this ends.
+  for (bool changed = true; changed;) {
+    changed = false;
+    for (const Edge &edge : graph.edges) {
+      FactorSplits splits = factorGrains(graph, edge);
+      for (unsigned i = 0; i < edge.nodes.size(); ++i) {
+        Node &node = graph.nodes[edge.nodes[i]];
+        Sharding wanted = projectToTensor(edge.tensor(i), splits, edge.rule, graph.mesh);
+        for (unsigned d = 0; d < wanted.dims.size(); ++d) {
+          Split &have = node.sharding.dims[d];
+          const Split &want = wanted.dims[d];
+          int64_t unit = std::lcm(have.unit, want.unit), repeat = std::max(have.repeat, want.repeat);
+          if (have.axes.empty() || want.axes != have.axes || node.type.getDimSize(d) % unit || (unit == have.unit && repeat == have.repeat))
+            continue;
+          have.unit = unit;
+          have.repeat = repeat;
+          changed = true;
+        }
+      }
+    }
+  }
+  for (Node &node : graph.nodes)
+    canonicalise(node.sharding, node.type, graph.mesh);
+}

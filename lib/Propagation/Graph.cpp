@@ -1,0 +1,174 @@
+#include "Graph.h"
+
+#include "tp/Sharding/MeshLookup.h"
+
+using namespace mlir;
+using namespace tp;
+
+int Graph::nodeOf(Value value) const {
+  auto it = values.find(value);
+  return it == values.end() ? -1 : (int)it->second;
+}
+
+int Graph::resultNode(func::FuncOp function, unsigned index) const {
+  auto it = results.find({function.getOperation(), index});
+  return it == results.end() ? -1 : (int)it->second;
+}
+
+namespace tp {
+struct GraphBuilder {
+  Graph &graph;
+  ModuleOp module;
+
+  std::optional<unsigned> addNode(Type type) {
+    auto tensor = dyn_cast<RankedTensorType>(type);
+    if (!tensor)
+      return std::nullopt;
+    graph.nodes.push_back({tensor, Sharding::open(tensor.getRank()), false, {}});
+    return graph.nodes.size() - 1;
+  }
+
+  LogicalResult state(unsigned node, Attribute attribute, Operation *op) {
+    auto sharding = dyn_cast_or_null<ShardingAttr>(attribute);
+    if (!sharding)
+      return success();
+    if (sharding.getMesh() != graph.meshName)
+      return op->emitOpError() << "expected all shardings on mesh " << graph.meshName << ", found " << sharding.getMesh();
+    Node &n = graph.nodes[node];
+    if (n.stated && Sharding::from(sharding).dims != n.sharding.dims)
+      return op->emitOpError() << "a parameter or state is annotated with different shardings in different functions";
+    n.sharding = Sharding::from(sharding);
+    n.stated = true;
+    return success();
+  }
+
+  // The node of an argument or result; those of the same parameter or state share one.
+  std::optional<unsigned> slotNode(Type type, StringAttr name) {
+    if (!name)
+      return addNode(type);
+    auto it = graph.named.find(name);
+    if (it != graph.named.end() && graph.nodes[it->second].type == type)
+      return it->second;
+    std::optional<unsigned> node = addNode(type);
+    if (node)
+      graph.named[name] = *node;
+    return node;
+  }
+
+  static StringAttr nameOf(DictionaryAttr attributes, MLIRContext *context) {
+    if (!attributes)
+      return {};
+    if (auto name = attributes.getAs<StringAttr>(kParameter))
+      return StringAttr::get(context, "parameter " + name.getValue());
+    if (auto name = attributes.getAs<StringAttr>(kState))
+      return StringAttr::get(context, "state " + name.getValue());
+    return {};
+  }
+
+  LogicalResult addFunction(func::FuncOp function) {
+    for (unsigned i = 0; i < function.getNumArguments(); ++i) {
+      std::optional<unsigned> node = slotNode(function.getArgumentTypes()[i], nameOf(function.getArgAttrDict(i), module.getContext()));
+      if (!node)
+        continue;
+      graph.values[function.getArgument(i)] = *node;
+      if (failed(state(*node, function.getArgAttr(i, kSharding), function)))
+        return failure();
+    }
+    for (unsigned i = 0; i < function.getNumResults(); ++i) {
+      std::optional<unsigned> node = slotNode(function.getResultTypes()[i], nameOf(function.getResultAttrDict(i), module.getContext()));
+      if (!node)
+        continue;
+      graph.results[{function.getOperation(), i}] = *node;
+      if (failed(state(*node, function.getResultAttr(i, kSharding), function)))
+        return failure();
+    }
+    return success();
+  }
+
+  void connect(Operation *op, ShardingRule rule, ArrayRef<unsigned> operands, ArrayRef<unsigned> results) {
+    Edge edge{std::move(rule), SmallVector<unsigned, 4>(operands), (unsigned)operands.size(), op};
+    edge.nodes.append(results.begin(), results.end());
+    for (unsigned node : edge.nodes)
+      if (graph.nodes[node].edges.empty() || graph.nodes[node].edges.back() != graph.edges.size())
+        graph.nodes[node].edges.push_back(graph.edges.size());
+    graph.edges.push_back(std::move(edge));
+  }
+
+  void identity(Operation *op, int from, int to) {
+    if (from < 0 || to < 0 || from == to)
+      return;
+    ShardingRule rule;
+    TensorFactors dims;
+    for (int64_t size : graph.nodes[from].type.getShape())
+      dims.push_back({{rule.addFactor(size)}, 1});
+    rule.operands = {dims};
+    rule.results = {dims};
+    connect(op, std::move(rule), {(unsigned)from}, {(unsigned)to});
+  }
+
+  LogicalResult addCall(func::CallOp call) {
+    auto callee = module.lookupSymbol<func::FuncOp>(call.getCallee());
+    if (!callee || callee.isExternal())
+      return call.emitOpError() << "expected a function with a body, found " << call.getCallee();
+    for (auto [i, operand] : llvm::enumerate(call.getOperands()))
+      identity(call, graph.nodeOf(operand), graph.nodeOf(callee.getArgument(i)));
+    for (auto [i, result] : llvm::enumerate(call.getResults()))
+      identity(call, graph.resultNode(callee, i), graph.nodeOf(result));
+    return success();
+  }
+
+  LogicalResult addOp(Operation *op) {
+    for (Value result : op->getResults())
+      if (std::optional<unsigned> node = addNode(result.getType()))
+        graph.values[result] = *node;
+    if (auto shardings = op->getAttrOfType<ArrayAttr>(kShardings))
+      for (auto [result, sharding] : llvm::zip(op->getResults(), shardings))
+        if (int node = graph.nodeOf(result); node >= 0 && failed(state(node, sharding, op)))
+          return failure();
+    if (auto call = dyn_cast<func::CallOp>(op))
+      return addCall(call);
+    if (auto ret = dyn_cast<func::ReturnOp>(op)) {
+      for (auto [i, operand] : llvm::enumerate(ret.getOperands()))
+        identity(op, graph.nodeOf(operand), graph.resultNode(ret->getParentOfType<func::FuncOp>(), i));
+      return success();
+    }
+    if (auto constraint = dyn_cast<ShardingConstraintOp>(op))
+      if (failed(state(graph.nodeOf(constraint.getResult()), constraint.getSharding(), op)))
+        return failure();
+    std::optional<ShardingRule> rule = getShardingRule(op);
+    if (!rule) {
+      if (!isa<MeshOp>(op))
+        op->emitWarning() << "no sharding rule for " << op->getName() << ": its operands and results stay whole";
+      return success();
+    }
+    SmallVector<unsigned> operands, results;
+    for (auto [i, operand] : llvm::enumerate(op->getOperands()))
+      operands.push_back(graph.nodeOf(operand));
+    for (Value result : op->getResults())
+      results.push_back(graph.nodeOf(result));
+    connect(op, std::move(*rule), operands, results);
+    return success();
+  }
+};
+} // namespace tp
+
+FailureOr<Graph> Graph::build(ModuleOp module) {
+  Graph graph;
+  FailureOr<MeshOp> mesh = onlyMesh(module);
+  if (failed(mesh))
+    return failure();
+  graph.mesh = mesh->getMesh();
+  graph.meshName = FlatSymbolRefAttr::get(mesh->getSymNameAttr());
+  GraphBuilder builder{graph, module};
+  for (auto function : module.getOps<func::FuncOp>())
+    if (failed(builder.addFunction(function)))
+      return failure();
+  for (auto function : module.getOps<func::FuncOp>()) {
+    WalkResult walk = function.walk([&](Operation *op) {
+      return op == function || succeeded(builder.addOp(op)) ? WalkResult::advance() : WalkResult::interrupt();
+    });
+    if (walk.wasInterrupted())
+      return failure();
+  }
+  return graph;
+}

@@ -1,0 +1,54 @@
+// The program as propagation sees it: nodes that have a sharding, and edges that relate nodes by a factor rule.
+#ifndef TP_LIB_PROPAGATION_GRAPH_H
+#define TP_LIB_PROPAGATION_GRAPH_H
+
+#include "tp/Sharding/Sharding.h"
+
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "llvm/ADT/MapVector.h"
+
+namespace tp {
+
+// A value, or the results of a function seen from its callers.
+struct Node {
+  mlir::RankedTensorType type;
+  Sharding sharding;
+  bool stated = false; // by the user: partial sums of it are the user's
+  llvm::SmallVector<unsigned, 4> edges;
+};
+
+// Nodes whose dimensions share factors: an op, or the identity between a value and what it is passed to.
+struct Edge {
+  ShardingRule rule;
+  llvm::SmallVector<unsigned, 4> nodes; // operands, then results
+  unsigned operands = 0;
+  mlir::Operation *op = nullptr;
+
+  const TensorFactors &tensor(unsigned i) const { return i < operands ? rule.operands[i] : rule.results[i - operands]; }
+};
+
+class Graph {
+public:
+  // Builds the graph with the module's annotations, or reports what cannot be understood.
+  static mlir::FailureOr<Graph> build(mlir::ModuleOp module);
+
+  std::vector<Node> nodes;
+  std::vector<Edge> edges;
+  MeshAttr mesh;
+  mlir::FlatSymbolRefAttr meshName;
+
+  // The node of a value, or of a function's result; -1 where it is no tensor.
+  int nodeOf(mlir::Value value) const;
+  int resultNode(mlir::func::FuncOp function, unsigned index) const;
+
+private:
+  llvm::DenseMap<mlir::Value, unsigned> values;
+  llvm::DenseMap<std::pair<mlir::Operation *, unsigned>, unsigned> results;
+  llvm::StringMap<unsigned> named; // parameters and states: one node for all entry functions
+
+  friend struct GraphBuilder;
+};
+
+} // namespace tp
+
+#endif

@@ -1,0 +1,58 @@
+// The pass: annotations -> graph -> fixpoints -> annotations.
+#include "Propagate.h"
+
+#include "tp/Pipelines/Passes.h"
+
+namespace tp {
+#define GEN_PASS_DEF_PROPAGATESHARDINGS
+#include "tp/Pipelines/Passes.h.inc"
+} // namespace tp
+
+using namespace mlir;
+using namespace tp;
+
+namespace {
+struct PropagateShardings : tp::impl::PropagateShardingsBase<PropagateShardings> {
+  using PropagateShardingsBase::PropagateShardingsBase;
+
+  void runOnOperation() override {
+    FailureOr<Graph> graph = Graph::build(getOperation());
+    if (failed(graph))
+      return signalPassFailure();
+    propagateAxes(*graph, reverse);
+    propagateGrains(*graph);
+    propagatePartials(*graph);
+    for (auto function : getOperation().getOps<func::FuncOp>())
+      write(*graph, function);
+  }
+
+  ShardingAttr attributeOf(const Graph &graph, int node) {
+    Sharding sharding = graph.nodes[node].sharding;
+    for (Split &split : sharding.dims) {
+      split.closed = true;
+      split.priority = 0;
+    }
+    return sharding.toAttribute(graph.meshName, &getContext());
+  }
+
+  void write(const Graph &graph, func::FuncOp function) {
+    for (unsigned i = 0; i < function.getNumArguments(); ++i)
+      if (int node = graph.nodeOf(function.getArgument(i)); node >= 0)
+        function.setArgAttr(i, kSharding, attributeOf(graph, node));
+    for (unsigned i = 0; i < function.getNumResults(); ++i)
+      if (int node = graph.resultNode(function, i); node >= 0)
+        function.setResultAttr(i, kSharding, attributeOf(graph, node));
+    int64_t number = 0;
+    function.walk([&](Operation *op) {
+      SmallVector<Attribute> shardings;
+      for (Value result : op->getResults())
+        if (int node = graph.nodeOf(result); node >= 0)
+          shardings.push_back(attributeOf(graph, node));
+      if (shardings.empty() || shardings.size() != op->getNumResults())
+        return;
+      op->setAttr(kShardings, ArrayAttr::get(&getContext(), shardings));
+      op->setAttr(kValue, IntegerAttr::get(IntegerType::get(&getContext(), 64), number++));
+    });
+  }
+};
+} // namespace

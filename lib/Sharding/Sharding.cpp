@@ -1,0 +1,172 @@
+#include "tp/Sharding/Sharding.h"
+
+using namespace mlir;
+using namespace tp;
+
+Sharding Sharding::open(int64_t rank) {
+  Sharding result;
+  result.dims.resize(rank);
+  return result;
+}
+
+Sharding Sharding::whole(int64_t rank) {
+  Sharding result = open(rank);
+  for (Split &split : result.dims)
+    split.closed = true;
+  return result;
+}
+
+Sharding Sharding::from(ShardingAttr attribute) {
+  Sharding result;
+  for (SplitAttr split : attribute.getDims())
+    result.dims.push_back({Axes(split.getAxes()), split.getClosed(), split.getUnit(), split.getRepeat(), split.getPriority()});
+  result.replicated = Axes(attribute.getReplicated());
+  result.partial = Axes(attribute.getPartial());
+  result.reduce = attribute.getReduce();
+  return result;
+}
+
+SplitAttr tp::toAttribute(const Split &split, MLIRContext *context) {
+  return SplitAttr::get(context, split.axes, split.closed, split.unit, split.repeat, split.priority);
+}
+
+ShardingAttr Sharding::toAttribute(FlatSymbolRefAttr mesh, MLIRContext *context) const {
+  SmallVector<SplitAttr> splits;
+  for (const Split &split : dims)
+    splits.push_back(tp::toAttribute(split, context));
+  return ShardingAttr::get(context, mesh, splits, replicated, partial, reduce);
+}
+
+bool Sharding::uses(StringAttr axis) const {
+  return llvm::is_contained(replicated, axis) || llvm::is_contained(partial, axis) ||
+         llvm::any_of(dims, [&](const Split &split) { return llvm::is_contained(split.axes, axis); });
+}
+
+Geometry tp::geometryOf(const Split &split, int64_t size, MeshAttr mesh) {
+  return Geometry{size, mesh.sizeOf(split.axes), split.unit, split.repeat};
+}
+
+bool tp::sameLayout(const Split &a, const Split &b, int64_t size, MeshAttr mesh) {
+  return a.axes == b.axes && geometryOf(a, size, mesh).sameAs(geometryOf(b, size, mesh));
+}
+
+bool tp::sameLayout(const Sharding &a, const Sharding &b, RankedTensorType type, MeshAttr mesh) {
+  if (a.partial.size() != b.partial.size() || !llvm::all_of(a.partial, [&](StringAttr x) { return llvm::is_contained(b.partial, x); }))
+    return false;
+  for (auto [i, size] : llvm::enumerate(type.getShape()))
+    if (!sameLayout(a.dims[i], b.dims[i], size, mesh))
+      return false;
+  return true;
+}
+
+RankedTensorType tp::localType(RankedTensorType type, const Sharding &sharding, MeshAttr mesh) {
+  SmallVector<int64_t> shape;
+  for (auto [split, size] : llvm::zip(sharding.dims, type.getShape()))
+    shape.push_back(geometryOf(split, size, mesh).local());
+  return type.clone(shape);
+}
+
+void tp::canonicalise(Sharding &sharding, RankedTensorType type, MeshAttr mesh) {
+  for (auto [split, size] : llvm::zip(sharding.dims, type.getShape())) {
+    Geometry geometry = geometryOf(split, size, mesh).canonical();
+    split.unit = geometry.unit;
+    split.repeat = geometry.repeat;
+  }
+}
+
+void tp::projectToFactors(const DimFactors &dim, const Split &split, const ShardingRule &rule, MeshAttr mesh,
+                          function_ref<void(unsigned, Split)> assign) {
+  if (dim.factors.empty())
+    return;
+  if (dim.factors.size() == 1) {
+    Split factor = split;
+    // repeat g: each of the dimension's elements is g of the factor's. A split that states no repeat leaves the factor's grain free.
+    if (dim.repeat > 1 && split.repeat % dim.repeat == 0)
+      factor.repeat = split.repeat / dim.repeat;
+    else if (dim.repeat > 1)
+      factor.unit = factor.repeat = 1;
+    assign(dim.factors[0], factor);
+    return;
+  }
+  // Factors of one element take no axes.
+  int64_t inner = 1;
+  for (unsigned factor : dim.factors)
+    inner *= rule.factors[factor].size;
+  ArrayRef<StringAttr> axes = split.axes;
+  int64_t unit = split.unit, repeat = split.repeat;
+  bool first = true; // an inner factor's blocks must not cross the outer one's
+  for (unsigned factor : dim.factors) {
+    int64_t size = rule.factors[factor].size;
+    inner = size ? inner / size : 0;
+    if (size == 1)
+      continue;
+    Split part;
+    part.closed = split.closed;
+    part.priority = split.priority;
+    int64_t parts = 1;
+    while (!axes.empty() && parts < size) {
+      parts *= *mesh.sizeOf(axes.front());
+      part.axes.push_back(axes.front());
+      axes = axes.drop_front();
+    }
+    if (inner > 0 && unit % inner == 0) {
+      part.unit = unit / inner;
+      part.repeat = repeat;
+    }
+    if (!first && size % parts != 0)
+      return;
+    first = false;
+    assign(factor, part);
+    // Inner factors hold the rest only where this one is used up exactly.
+    if (parts != size)
+      return;
+    unit = repeat = 1;
+  }
+}
+
+Split tp::projectToDim(const DimFactors &dim, ArrayRef<Split> factors, const ShardingRule &rule, MeshAttr mesh) {
+  Split result;
+  if (dim.factors.empty())
+    return result;
+  if (dim.factors.size() == 1) {
+    result = factors[dim.factors[0]];
+    if (dim.repeat > 1) {
+      if (result.unit % dim.repeat == 0 && result.repeat == 1)
+        result.unit /= dim.repeat;
+      else
+        result.repeat *= dim.repeat;
+    }
+    return result;
+  }
+  int64_t inner = 1;
+  for (unsigned factor : dim.factors)
+    inner *= rule.factors[factor].size;
+  bool first = true;
+  for (unsigned factor : dim.factors) {
+    int64_t size = rule.factors[factor].size;
+    inner = size ? inner / size : 0;
+    if (size == 1)
+      continue;
+    const Split &part = factors[factor];
+    if (first) {
+      result = part;
+      result.unit = part.axes.empty() ? 1 : part.unit * std::max<int64_t>(inner, 1);
+    } else if (size % mesh.sizeOf(part.axes) != 0) {
+      break;
+    } else {
+      result.axes.append(part.axes.begin(), part.axes.end());
+      result.unit = result.repeat = 1;
+    }
+    first = false;
+    if (mesh.sizeOf(part.axes) != size)
+      break;
+  }
+  return result;
+}
+
+Sharding tp::projectToTensor(const TensorFactors &tensor, ArrayRef<Split> factors, const ShardingRule &rule, MeshAttr mesh) {
+  Sharding result;
+  for (const DimFactors &dim : tensor)
+    result.dims.push_back(projectToDim(dim, factors, rule, mesh));
+  return result;
+}

@@ -1,0 +1,276 @@
+#include "comm/MpiCommunicator.h"
+
+#include "comm/Reduce.h"
+#include "comm/Transfer.h"
+#include "core/Memory.h"
+
+#include <algorithm>
+#include <cmath>
+
+namespace tp::rt {
+namespace {
+
+// Up to here each rank sends its whole tensor to all: one exchange instead of two.
+constexpr int64_t directBytes = 32 << 10;
+constexpr int64_t lineBytes = 64;
+
+int64_t rounded(int64_t bytes) { return (bytes + lineBytes - 1) / lineBytes * lineBytes; }
+
+bool isDirect(const Collective &c, int64_t groupSize) {
+  return groupSize <= 2 || c.count * bytesOf(c.type) <= directBytes;
+}
+
+// The slice of a large all_reduce that position `p` reduces, as elements [begin, end).
+std::pair<int64_t, int64_t> sliceOf(const Collective &c, int64_t p, int64_t groupSize) {
+  return Share{p, groupSize}.range(c.count, lineBytes / 2);
+}
+
+class MpiCommunicator : public Communicator {
+public:
+  MpiCommunicator(const Manifest &manifest, const tp_transport &transport, int threads, WaitPolicy policy, bool yield,
+                  Fault &fault);
+  void run(int64_t id, int64_t thread, const void *src, void *dst) override;
+  void broadcast(void *data, int64_t bytes, int root) override;
+  void barrier() override;
+  void abort(const std::string &reason) override {
+    fault.raise(rank(), reason);
+    transport.abort(1);
+  }
+
+private:
+  // A group with this rank in it, and where each position's message is staged (offsets in `staging`).
+  struct Plan {
+    std::vector<int> members;
+    int me = 0;
+    std::vector<Transfer> sends, receives; // by position; not for all_reduce
+    std::vector<int64_t> sendAt, receiveAt; // offsets; -1: straight from src or into dst
+    int64_t bytes = 0;
+  };
+  Plan planFor(const Collective &c) const;
+  void meet(int64_t thread, const Collective &c);
+  void exchange(const std::string *origin, const Collective *c);
+  void reduceDirect(const Plan &plan, const Collective &c, int64_t thread, const void *src, void *dst);
+  void reduceInSlices(const Plan &plan, const Collective &c, int64_t thread, const void *src, void *dst);
+  void move(const Plan &plan, const Collective &c, int64_t thread, const void *src, void *dst);
+  void sumReceived(const Plan &plan, const Collective &c, int64_t thread, void *dst);
+  char *stage(int64_t offset) const { return staging.data() + offset; }
+  void post(int peer, const void *send, int64_t sendBytes, void *receive, int64_t receiveBytes) {
+    messages.push_back({peer, send, sendBytes, receive, receiveBytes});
+  }
+
+  const Manifest &manifest;
+  const tp_transport &transport;
+  const int threads;
+  const WaitPolicy policy;
+  const bool yield;
+  Fault &fault;
+  Barrier team;
+  std::vector<Plan> plans; // by collective
+  Buffer staging;
+  std::vector<tp_message> messages;                // of thread 0
+  std::vector<std::vector<const void *>> sources;  // by thread
+};
+
+MpiCommunicator::MpiCommunicator(const Manifest &manifest, const tp_transport &transport, int threads,
+                                 WaitPolicy policy, bool yield, Fault &fault)
+    : Communicator(transport.rank, transport.size), manifest(manifest), transport(transport), threads(threads),
+      policy(policy), yield(yield), fault(fault), team(threads, policy, fault), sources(size_t(threads)) {
+  int64_t bytes = 0;
+  for (const Collective &c : manifest.collectives) {
+    plans.push_back(planFor(c));
+    bytes = std::max(bytes, plans.back().bytes);
+  }
+  staging = Buffer(bytes);
+  messages.reserve(size_t(size()));
+  for (auto &list : sources)
+    list.reserve(size_t(size()));
+}
+
+MpiCommunicator::Plan MpiCommunicator::planFor(const Collective &c) const {
+  Plan plan;
+  plan.members = manifest.group(c.axes, rank());
+  const int64_t n = int64_t(plan.members.size()), element = bytesOf(c.type);
+  plan.me = int(std::find(plan.members.begin(), plan.members.end(), rank()) - plan.members.begin());
+  auto take = [&](int64_t bytes) {
+    int64_t at = plan.bytes;
+    plan.bytes += rounded(bytes);
+    return at;
+  };
+  for (int64_t p = 0; p < n; ++p) {
+    if (c.kind == CollectiveKind::allReduce) {
+      auto [begin, end] = sliceOf(c, plan.me, n);
+      plan.receiveAt.push_back(take((isDirect(c, n) ? c.count : end - begin) * element));
+      continue;
+    }
+    plan.sends.push_back(transferOf(c, plan.me, p));
+    plan.receives.push_back(transferOf(c, p, plan.me));
+    const Transfer &send = plan.sends.back(), &receive = plan.receives.back();
+    bool staged = c.kind == CollectiveKind::reduceScatter || !receive.contiguousDestination();
+    plan.sendAt.push_back(p == plan.me || send.contiguousSource() ? -1 : take(send.elements() * element));
+    plan.receiveAt.push_back(staged ? take(receive.elements() * element) : -1);
+  }
+  return plan;
+}
+
+void MpiCommunicator::meet(int64_t thread, const Collective &c) {
+  int missing = team.wait(int(thread));
+  if (missing != Barrier::met)
+    throw RankError(rank(), "stalled: thread " + std::to_string(missing) + " is not at " + c.describe() + " after " +
+                                std::to_string(int64_t(std::ceil(policy.timeoutSeconds))) + " s");
+}
+
+void MpiCommunicator::exchange(const std::string *where, const Collective *c) {
+  char error[256] = "";
+  int late = transport.exchange(messages.data(), int(messages.size()), yield, policy.timeoutSeconds, error,
+                                int(sizeof(error)));
+  messages.clear();
+  if (late == -1)
+    return;
+  std::string place = c ? c->describe() : *where;
+  if (late == -2)
+    throw Error("MPI failed in " + place + ": " + error);
+  throw RankError(late, "stalled: not at " + place + " after " +
+                            std::to_string(int64_t(std::ceil(policy.timeoutSeconds))) + " s");
+}
+
+void MpiCommunicator::broadcast(void *data, int64_t bytes, int root) {
+  static const std::string where = "a broadcast";
+  if (rank() != root)
+    post(root, nullptr, 0, data, bytes);
+  else
+    for (int peer = 0; peer < size(); ++peer)
+      if (peer != root)
+        post(peer, data, bytes, nullptr, 0);
+  exchange(&where, nullptr);
+}
+
+void MpiCommunicator::barrier() {
+  static const std::string where = "a barrier";
+  char token = 0;
+  std::vector<char> tokens(static_cast<size_t>(size()));
+  for (int peer = 0; peer < size(); ++peer)
+    if (peer != rank())
+      post(peer, &token, 1, &tokens[size_t(peer)], 1);
+  exchange(&where, nullptr);
+}
+
+void MpiCommunicator::run(int64_t id, int64_t thread, const void *src, void *dst) {
+  const Collective &c = manifest.collectives[size_t(id)];
+  const Plan &plan = plans[size_t(id)];
+  meet(thread, c);
+  if (c.kind != CollectiveKind::allReduce)
+    move(plan, c, thread, src, dst);
+  else if (isDirect(c, int64_t(plan.members.size())))
+    reduceDirect(plan, c, thread, src, dst);
+  else
+    reduceInSlices(plan, c, thread, src, dst);
+  meet(thread, c);
+}
+
+void MpiCommunicator::reduceDirect(const Plan &plan, const Collective &c, int64_t thread, const void *src, void *dst) {
+  const int64_t n = int64_t(plan.members.size()), bytes = c.count * bytesOf(c.type);
+  if (thread == 0) {
+    for (int64_t p = 0; p < n; ++p)
+      if (p != plan.me)
+        post(plan.members[p], src, bytes, stage(plan.receiveAt[p]), bytes);
+    exchange(nullptr, &c);
+  }
+  meet(thread, c);
+  auto &srcs = sources[thread];
+  srcs.clear();
+  for (int64_t p = 0; p < n; ++p)
+    srcs.push_back(p == plan.me ? src : stage(plan.receiveAt[p]));
+  auto [begin, end] = Share{thread, threads}.range(c.count, lineBytes / 2);
+  reduce(c.type, c.reduction, srcs, {&dst, 1}, begin, end);
+}
+
+void MpiCommunicator::reduceInSlices(const Plan &plan, const Collective &c, int64_t thread, const void *src,
+                                     void *dst) {
+  const int64_t n = int64_t(plan.members.size()), element = bytesOf(c.type);
+  auto [mine, mineEnd] = sliceOf(c, plan.me, n);
+  const int64_t mineBytes = (mineEnd - mine) * element;
+  auto from = static_cast<const char *>(src);
+  auto to = static_cast<char *>(dst);
+  if (thread == 0) {
+    for (int64_t p = 0; p < n; ++p)
+      if (auto [begin, end] = sliceOf(c, p, n); p != plan.me)
+        post(plan.members[p], from + begin * element, (end - begin) * element, stage(plan.receiveAt[p]), mineBytes);
+    exchange(nullptr, &c);
+  }
+  meet(thread, c);
+  auto &srcs = sources[thread];
+  srcs.clear();
+  for (int64_t p = 0; p < n; ++p)
+    srcs.push_back(p == plan.me ? from + mine * element : stage(plan.receiveAt[p]));
+  void *slice = to + mine * element;
+  auto [begin, end] = Share{thread, threads}.range(mineEnd - mine, lineBytes / 2);
+  reduce(c.type, c.reduction, srcs, {&slice, 1}, begin, end);
+  meet(thread, c);
+  if (thread == 0) {
+    for (int64_t p = 0; p < n; ++p)
+      if (auto [first, last] = sliceOf(c, p, n); p != plan.me)
+        post(plan.members[p], slice, mineBytes, to + first * element, (last - first) * element);
+    exchange(nullptr, &c);
+  }
+}
+
+void MpiCommunicator::move(const Plan &plan, const Collective &c, int64_t thread, const void *src, void *dst) {
+  const int64_t n = int64_t(plan.members.size()), element = bytesOf(c.type);
+  const Share share{thread, threads};
+  for (int64_t p = 0; p < n; ++p)
+    if (plan.sendAt[p] >= 0)
+      copy(plan.sends[p].packedDestination(), element, src, stage(plan.sendAt[p]), share);
+  meet(thread, c);
+  if (thread == 0) {
+    for (int64_t p = 0; p < n; ++p) {
+      if (p == plan.me)
+        continue;
+      const Transfer &send = plan.sends[p], &receive = plan.receives[p];
+      const void *from = plan.sendAt[p] >= 0 ? stage(plan.sendAt[p])
+                                             : static_cast<const char *>(src) + send.srcOffset * element;
+      void *to = plan.receiveAt[p] >= 0 ? stage(plan.receiveAt[p])
+                                        : static_cast<char *>(dst) + receive.dstOffset * element;
+      post(plan.members[p], from, send.elements() * element, to, receive.elements() * element);
+    }
+    exchange(nullptr, &c);
+  }
+  const Transfer &own = plan.receives[plan.me];
+  if (c.kind == CollectiveKind::reduceScatter) {
+    copy(own.packedDestination(), element, src, stage(plan.receiveAt[plan.me]), share);
+    meet(thread, c);
+    sumReceived(plan, c, thread, dst);
+  } else {
+    copy(own, element, src, dst, share);
+    meet(thread, c);
+    for (int64_t p = 0; p < n; ++p)
+      if (p != plan.me && plan.receiveAt[p] >= 0)
+        copy(plan.receives[p].packedSource(), element, stage(plan.receiveAt[p]), dst, share);
+  }
+  clearPadding(c, plan.me, dst, share);
+}
+
+// The addends lie packed as [outer, length, inner]; dst is padded to [outer, local, inner].
+void MpiCommunicator::sumReceived(const Plan &plan, const Collective &c, int64_t thread, void *dst) {
+  const int64_t element = bytesOf(c.type), row = c.windows.lengths[plan.me] * c.inner;
+  auto [begin, end] = Share{thread, threads}.range(row, lineBytes / 2);
+  auto &srcs = sources[thread];
+  for (int64_t o = 0; o < c.outer; ++o) {
+    srcs.clear();
+    for (int64_t at : plan.receiveAt)
+      srcs.push_back(stage(at + o * row * element));
+    void *to = static_cast<char *>(dst) + o * c.windows.local * c.inner * element;
+    reduce(c.type, c.reduction, srcs, {&to, 1}, begin, end);
+  }
+}
+
+} // namespace
+
+std::unique_ptr<Communicator> makeMpiCommunicator(const Manifest &manifest, const tp_transport &transport, int threads,
+                                                  WaitPolicy policy, bool yield, Fault &fault) {
+  if (transport.size != manifest.ranks)
+    throw Error("the package is for " + std::to_string(manifest.ranks) + " ranks, but mpirun started " +
+                std::to_string(transport.size));
+  return std::make_unique<MpiCommunicator>(manifest, transport, threads, policy, yield, fault);
+}
+
+} // namespace tp::rt

@@ -1,0 +1,256 @@
+#include "core/Generation.h"
+
+#include <algorithm>
+#include <chrono>
+
+namespace tp::rt {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+double secondsSince(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
+
+bool isRoot(const Worker &worker) { return worker.rank() == 0 && worker.first(); }
+
+const Entry &entryNamed(const Manifest &manifest, const std::string &name) {
+  for (const Entry &entry : manifest.entries)
+    if (entry.name == name)
+      return entry;
+  throw Error("the package has no entry '" + name + "'");
+}
+
+} // namespace
+
+Generation::Generation(const Manifest &manifest, const Request &request, int localRanks, Result &result)
+    : manifest(manifest), request(request), result(result), views(size_t(localRanks)) {
+  const size_t batch = size_t(manifest.batch);
+  for (const auto &prompt : request.prompts)
+    longest = std::max(longest, int64_t(prompt.size()));
+  for (RankView &view : views) {
+    view.feeds.assign(batch, Feed{0, 0});
+    view.position.assign(batch, 0);
+    for (size_t slot = 0; slot < batch; ++slot)
+      view.position[slot] = int32_t(lengthOf(int64_t(slot)));
+  }
+  result.sequences.resize(request.prompts.size());
+  for (size_t i = 0; i < request.prompts.size(); ++i) {
+    samplers.emplace_back(request.sampling, int64_t(i), manifest.model.vocabSize);
+    // All that a run can generate: the decode loop allocates nothing.
+    result.sequences[i].tokens.reserve(size_t(std::min(request.maxTokens, manifest.maxSeq) + 1));
+  }
+}
+
+// Slots without a prompt run along with length 0.
+int64_t Generation::lengthOf(int64_t slot) const {
+  return slot < int64_t(request.prompts.size()) ? int64_t(request.prompts[size_t(slot)].size()) : 0;
+}
+
+const Entry &Generation::chunkFor(const Manifest &manifest, const std::string &name, int64_t start, int64_t remaining) {
+  const Entry *filled = nullptr, *covering = nullptr;
+  for (const Entry &entry : manifest.entries) {
+    if (entry.name != name || start + entry.rows > manifest.maxSeq)
+      continue;
+    if (entry.rows <= remaining && (!filled || entry.rows > filled->rows))
+      filled = &entry;
+    if (entry.rows >= remaining && (!covering || entry.rows < covering->rows))
+      covering = &entry;
+  }
+  if (covering && (!filled || 2 * covering->rows <= 3 * remaining))
+    return *covering;
+  if (!filled)
+    throw Error("the package has no entry '" + name + "' for " + std::to_string(remaining) + " rows at position " +
+                std::to_string(start));
+  return *filled;
+}
+
+const Entry &Generation::encodeFor(const Manifest &manifest, int64_t length) {
+  const Entry *best = nullptr;
+  for (const Entry &entry : manifest.entries) {
+    if (entry.name != "encode")
+      continue;
+    bool holds = entry.rows >= length, bestHolds = best && best->rows >= length;
+    if (!best || (holds && !bestHolds) || (holds == bestHolds && (entry.rows < best->rows) == holds))
+      best = &entry;
+  }
+  return *best; // an encoder has one: checked with the manifest
+}
+
+void Generation::decoder(Worker &worker) {
+  prefill(worker);
+  decodeSteps(worker);
+}
+
+void Generation::prefill(Worker &worker) {
+  const std::string name = request.wantOutput ? "score" : "prefill";
+  if (isRoot(worker) && request.wantOutput)
+    shapeOutput(manifest.model.vocabSize);
+  auto begin = Clock::now();
+  for (int64_t start = 0; start < longest;) {
+    const Entry &entry = chunkFor(manifest, name, start, longest - start);
+    if (worker.first())
+      fillChunk(worker, entry, start);
+    worker.barrier();
+    worker.call(entry);
+    worker.barrier();
+    if (isRoot(worker))
+      harvestChunk(worker, entry, start);
+    start += entry.rows;
+  }
+  if (!isRoot(worker))
+    return;
+  result.prefill.seconds = secondsSince(begin);
+  for (const auto &prompt : request.prompts)
+    result.prefill.tokens += int64_t(prompt.size());
+}
+
+void Generation::fillChunk(Worker &worker, const Entry &entry, int64_t start) {
+  int32_t *tokens = worker.data<int32_t>(*entry.input("tokens"));
+  int32_t *position = worker.data<int32_t>(*entry.input("position"));
+  const Tensor *lastTensor = entry.input("last");
+  for (int64_t slot = 0; slot < manifest.batch; ++slot) {
+    int64_t real = std::clamp<int64_t>(lengthOf(slot) - start, 0, entry.rows);
+    int32_t *row = tokens + slot * entry.rows;
+    if (real > 0)
+      std::copy_n(request.prompts[size_t(slot)].begin() + start, real, row);
+    std::fill(row + real, row + entry.rows, 0);
+    position[slot] = int32_t(start);
+    if (lastTensor)
+      worker.data<int32_t>(*lastTensor)[slot] = int32_t(std::max<int64_t>(real - 1, 0));
+  }
+}
+
+// Takes the first token of the sequences whose prompt ends in this chunk.
+void Generation::harvestChunk(Worker &worker, const Entry &entry, int64_t start) {
+  const Tensor &logits = *entry.output("logits");
+  const int64_t vocab = manifest.model.vocabSize;
+  if (request.wantOutput)
+    keepOutput(worker, logits, entry, start);
+  if (request.maxTokens == 0)
+    return;
+  for (int64_t i = 0; i < int64_t(request.prompts.size()); ++i) {
+    int64_t last = lengthOf(i) - 1 - start;
+    if (last < 0 || last >= entry.rows)
+      continue;
+    int64_t row = request.wantOutput ? i * entry.rows + last : i;
+    accept(worker, i, {worker.data<float>(logits) + row * vocab, size_t(vocab)});
+  }
+}
+
+void Generation::shapeOutput(int64_t width) {
+  result.outputShape = {longest, width};
+  if (request.prompts.size() > 1)
+    result.outputShape.insert(result.outputShape.begin(), int64_t(request.prompts.size()));
+  result.output.assign(request.prompts.size() * size_t(longest * width), 0.0f);
+}
+
+// `tensor` is [batch, rows, width]; the rows of real tokens are kept.
+void Generation::keepOutput(Worker &worker, const Tensor &tensor, const Entry &entry, int64_t start) {
+  const int64_t width = tensor.shape[2];
+  const float *values = worker.data<float>(tensor);
+  for (int64_t i = 0; i < int64_t(request.prompts.size()); ++i) {
+    int64_t real = std::clamp<int64_t>(lengthOf(i) - start, 0, entry.rows);
+    std::copy_n(values + i * entry.rows * width, real * width, result.output.begin() + (i * longest + start) * width);
+  }
+}
+
+void Generation::accept(Worker &worker, int64_t sequence, std::span<const float> logits) {
+  int32_t token = samplers[size_t(sequence)].next(logits);
+  Sequence &out = result.sequences[size_t(sequence)];
+  out.tokens.push_back(token);
+  bool go = true;
+  if (request.onToken) {
+    worker.comm().setHostBusy(true);
+    go = request.onToken(sequence, token);
+    worker.comm().setHostBusy(false);
+  }
+  out.finish = finishOf(sequence, token, !go);
+  viewOf(worker).feeds[size_t(sequence)] = {token, out.finish == Finish::none};
+}
+
+Finish Generation::finishOf(int64_t sequence, int32_t token, bool stopped) const {
+  const auto count = int64_t(result.sequences[size_t(sequence)].tokens.size());
+  if (!request.ignoreEos && std::find(manifest.eos.begin(), manifest.eos.end(), token) != manifest.eos.end())
+    return Finish::eos;
+  if (count >= request.maxTokens)
+    return Finish::length;
+  // The token would be fed at this position, and the cache has no room for it.
+  if (lengthOf(sequence) + count - 1 >= manifest.maxSeq)
+    return Finish::maxSeq;
+  return stopped ? Finish::stopped : Finish::none;
+}
+
+void Generation::decodeSteps(Worker &worker) {
+  const Entry &entry = entryNamed(manifest, "decode");
+  const Tensor &logits = *entry.output("logits");
+  const auto vocab = size_t(manifest.model.vocabSize);
+  auto begin = Clock::now();
+  while (agreeOnFeeds(worker)) {
+    worker.call(entry);
+    worker.barrier();
+    if (!isRoot(worker))
+      continue;
+    for (size_t i = 0; i < request.prompts.size(); ++i)
+      if (viewOf(worker).feeds[i].live) {
+        ++result.decode.tokens;
+        accept(worker, int64_t(i), {worker.data<float>(logits) + i * vocab, vocab});
+      }
+  }
+  if (isRoot(worker))
+    result.decode.seconds = secondsSince(begin);
+}
+
+// Brings rank 0's decisions to every thread of every rank, with the inputs of the next step in place. False: all is done.
+bool Generation::agreeOnFeeds(Worker &worker) {
+  RankView &view = viewOf(worker);
+  if (worker.first()) {
+    if (request.maxTokens > 0)
+      worker.comm().broadcast(view.feeds.data(), int64_t(view.feeds.size() * sizeof(Feed)), 0);
+    view.more = std::any_of(view.feeds.begin(), view.feeds.end(), [](const Feed &feed) { return feed.live; });
+    if (view.more)
+      fillStep(worker, entryNamed(manifest, "decode"));
+  }
+  worker.barrier();
+  return view.more;
+}
+
+void Generation::fillStep(Worker &worker, const Entry &entry) {
+  RankView &view = viewOf(worker);
+  int32_t *tokens = worker.data<int32_t>(*entry.input("tokens"));
+  int32_t *position = worker.data<int32_t>(*entry.input("position"));
+  for (size_t slot = 0; slot < view.feeds.size(); ++slot) {
+    // A finished sequence runs along: it writes behind its own end, where nobody reads.
+    tokens[slot] = view.feeds[slot].token;
+    position[slot] = std::min(view.position[slot], int32_t(manifest.maxSeq - 1));
+    if (view.feeds[slot].live)
+      ++view.position[slot];
+  }
+}
+
+void Generation::encoder(Worker &worker) {
+  const Entry &entry = encodeFor(manifest, longest);
+  const Tensor &hidden = *entry.output("hidden");
+  auto begin = Clock::now();
+  if (worker.first()) {
+    int32_t *tokens = worker.data<int32_t>(*entry.input("tokens"));
+    for (int64_t slot = 0; slot < manifest.batch; ++slot) {
+      int64_t length = lengthOf(slot);
+      if (length > 0)
+        std::copy_n(request.prompts[size_t(slot)].begin(), length, tokens + slot * entry.rows);
+      std::fill(tokens + slot * entry.rows + length, tokens + (slot + 1) * entry.rows, 0);
+      if (const Tensor *lengths = entry.input("length"))
+        worker.data<int32_t>(*lengths)[slot] = int32_t(length);
+    }
+  }
+  worker.barrier();
+  worker.call(entry);
+  worker.barrier();
+  if (!isRoot(worker))
+    return;
+  shapeOutput(hidden.shape[2]);
+  keepOutput(worker, hidden, entry, 0);
+  result.prefill.seconds = secondsSince(begin);
+  for (const auto &prompt : request.prompts)
+    result.prefill.tokens += int64_t(prompt.size());
+}
+
+} // namespace tp::rt

@@ -1,0 +1,39 @@
+// A package folder opened for running: its manifest, its code and the paths of its other files. Nothing of it is written.
+#ifndef TP_RT_PACKAGE_H
+#define TP_RT_PACKAGE_H
+
+#include "core/Manifest.h"
+#include "core/Memory.h"
+#include "tp_program.h"
+
+#include <memory>
+
+namespace tp::rt {
+
+class Package {
+public:
+  // Checks everything that can be checked without running: the manifest, this machine's CPU, each file's presence and size,
+  // each entry's symbol. Throws Error with one line that names the file and the key.
+  explicit Package(const std::string &folder);
+  Package(const Package &) = delete;
+  Package &operator=(const Package &) = delete;
+  ~Package();
+
+  const Manifest &manifest() const { return parsed; }
+  tp_entry code(const Entry &entry) const { return symbols[&entry - parsed.entries.data()]; }
+  // The rank's own weight file and no other.
+  MappedFile mapWeights(int64_t rank) const;
+  std::string path(const std::string &name) const { return folder + "/" + name; }
+
+private:
+  void checkFiles() const;
+  void loadProgram();
+  std::string folder;
+  Manifest parsed;
+  void *program = nullptr;
+  std::vector<tp_entry> symbols; // one per manifest entry
+};
+
+} // namespace tp::rt
+
+#endif

@@ -1,0 +1,215 @@
+// tp-run: runs a package. The work is the runtime's (core/Session); here are the command line, the files and what is printed.
+#include "Options.h"
+#include "Printer.h"
+#include "Stats.h"
+#include "comm/Transport.h"
+#include "core/Error.h"
+#include "core/Npy.h"
+
+#include <chrono>
+#include <csignal>
+#include <cstdio>
+#include <cstdlib>
+#include <fstream>
+#include <iterator>
+#include <unistd.h>
+
+using namespace tp::run;
+namespace rt = tp::rt;
+
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+// Everything that a run needs, made before any rank starts to compute, so that what is wrong is said first.
+struct Run {
+  Options options;
+  const tp_transport *transport = nullptr; // set: mpi
+  std::shared_ptr<const rt::Package> package;
+  std::optional<rt::TextCodec> codec;
+  std::unique_ptr<rt::Session> session;
+  rt::Request request;
+  std::optional<rt::OutputFile> statsFile, outputFile;
+  double loadSeconds = 0;
+
+  bool isRoot() const { return !transport || transport->rank == 0; }
+};
+
+std::string readFile(const std::string &path) {
+  std::ifstream file(path, std::ios::binary);
+  std::string text{std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
+  if (!file.is_open() || file.bad())
+    throw rt::Error(path + ": cannot read the prompt");
+  return text;
+}
+
+const rt::TextCodec &codecOf(Run &run) {
+  if (!run.codec)
+    run.codec.emplace(*run.package);
+  return *run.codec;
+}
+
+std::vector<int32_t> tokensOf(Run &run, const Prompt &prompt) {
+  switch (prompt.kind) {
+  case PromptKind::text:
+    return codecOf(run).encode(prompt.value);
+  case PromptKind::file:
+    return codecOf(run).encode(readFile(prompt.value));
+  case PromptKind::ids:
+    return parseIds(prompt.value);
+  case PromptKind::chat:
+    return codecOf(run).encodeChat(prompt.value);
+  }
+  return {};
+}
+
+void makeRequest(Run &run) {
+  const Options &options = run.options;
+  const rt::Manifest &manifest = run.package->manifest();
+  if (options.prompts.empty())
+    throw rt::Error("no prompt: give --prompt, --prompt-file, --prompt-ids or --chat");
+  for (const Prompt &prompt : options.prompts)
+    run.request.prompts.push_back(tokensOf(run, prompt));
+  run.request.maxTokens = options.maxTokens;
+  run.request.ignoreEos = options.ignoreEos;
+  run.request.sampling = options.sampling;
+  run.request.wantOutput = !options.output.empty();
+  rt::checkRequest(manifest, run.request);
+  // Text needs a tokenizer, JSON has it where it can.
+  const bool generates = options.maxTokens > 0 && !manifest.model.isEncoder();
+  if (generates && options.print == Print::text && !manifest.tokenizer)
+    throw rt::Error("the package has no tokenizer to print text with: use --print ids");
+  if (generates && options.print != Print::ids && manifest.tokenizer)
+    codecOf(run);
+}
+
+void prepare(Run &run) {
+  auto begin = Clock::now();
+  run.package = std::make_shared<const rt::Package>(run.options.package);
+  const int64_t ranks = run.package->manifest().ranks;
+  if (run.transport && run.transport->size != ranks)
+    throw rt::Error("the package is for " + std::to_string(ranks) + " ranks, but mpirun started " +
+                    std::to_string(run.transport->size));
+  if (run.isRoot()) {
+    makeRequest(run);
+    if (!run.options.stats.empty())
+      run.statsFile.emplace(run.options.stats);
+    if (!run.options.output.empty())
+      run.outputFile.emplace(run.options.output);
+  }
+  run.session = std::make_unique<rt::Session>(run.package, rt::EngineOptions{run.options.threads, run.transport});
+  run.loadSeconds = std::chrono::duration<double>(Clock::now() - begin).count();
+}
+
+void generate(Run &run) {
+  const bool encoder = run.package->manifest().model.isEncoder();
+  Printer printer(run.options.print, run.request.prompts.size(), run.codec ? &*run.codec : nullptr);
+  run.request.onToken = [&](int64_t sequence, int32_t token) { return printer.token(sequence, token); };
+  rt::Result result = run.session->generate(run.request);
+  auto ranks = run.session->stats();
+  if (!run.isRoot())
+    return;
+  if (!encoder && run.options.maxTokens > 0)
+    printer.finish(result, run.request.prompts);
+  if (run.outputFile) {
+    rt::writeNpy(*run.outputFile, result.output, result.outputShape);
+    run.outputFile->commit();
+  }
+  if (run.statsFile) {
+    std::string text = statsJson(result, ranks, run.loadSeconds);
+    run.statsFile->write(text.data(), text.size());
+    run.statsFile->commit();
+  }
+}
+
+void report(const std::string &message) {
+  std::string line = "tp-run: error: " + message;
+  for (char &c : line)
+    if (c == '\n' || c == '\r')
+      c = ' ';
+  line += '\n';
+  std::fputs(line.c_str(), stderr);
+}
+
+// Ends the process without waiting for threads that may be stuck in the package's code.
+[[noreturn]] void leave(Run &run, int code) {
+  run.statsFile.reset();
+  run.outputFile.reset();
+  std::fflush(stdout);
+  if (code != 0 && run.transport)
+    run.transport->abort(code);
+  _exit(code);
+}
+
+// A crash of a rank's code: one line, then the default action. Only async-signal-safe calls.
+void onCrash(int signal) {
+  const char *name = signal == SIGSEGV  ? "SIGSEGV"
+                     : signal == SIGBUS ? "SIGBUS (was a weight file cut while it was in use?)"
+                     : signal == SIGILL ? "SIGILL"
+                                        : "SIGFPE";
+  char text[256];
+  int rank = rt::crashRank();
+  int n = rank < 0 ? std::snprintf(text, sizeof(text), "tp-run: error: crashed: %s\n", name)
+                   : std::snprintf(text, sizeof(text), "tp-run: error: rank %d: crashed: %s\n", rank, name);
+  if (write(STDERR_FILENO, text, size_t(n)) < 0)
+    _exit(1);
+  std::signal(signal, SIG_DFL);
+  std::raise(signal);
+}
+
+int runUnderMpi(Run &run, const std::string &error) {
+  // What is wrong everywhere is said once, by rank 0; what is wrong on one rank too.
+  std::string first = rt::agreeOnError(*run.transport, error);
+  if (first.empty()) {
+    try {
+      generate(run);
+    } catch (const std::exception &e) {
+      report(e.what());
+      leave(run, 1);
+    }
+  } else if (run.isRoot()) {
+    report(first);
+  }
+  run.transport->finalize();
+  return first.empty() ? 0 : 1;
+}
+
+} // namespace
+
+int main(int argc, char **argv) {
+  std::signal(SIGPIPE, SIG_IGN);
+  for (int signal : {SIGSEGV, SIGBUS, SIGILL, SIGFPE})
+    std::signal(signal, onCrash);
+  Run run;
+  std::string error;
+  const bool mpi = rt::startedByMpi();
+  try {
+    std::string help;
+    auto options = parseOptions(argc, argv, help);
+    if (!options) {
+      if (!mpi || rt::mpiRankFromEnvironment() == 0)
+        std::fputs(help.c_str(), stdout);
+      return 0;
+    }
+    run.options = *options;
+  } catch (const std::exception &e) {
+    if (!mpi || rt::mpiRankFromEnvironment() == 0)
+      report(e.what());
+    return 1;
+  }
+  try {
+    if (mpi)
+      run.transport = &rt::openTransport();
+    prepare(run);
+    if (!mpi)
+      generate(run);
+  } catch (const std::exception &e) {
+    error = e.what();
+  }
+  if (run.transport)
+    return runUnderMpi(run, error);
+  if (error.empty())
+    return 0;
+  report(error);
+  leave(run, 1);
+}
