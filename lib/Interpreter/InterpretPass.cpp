@@ -85,4 +85,7 @@ void InterpretPass::runOnOperation() {
 
 std::unique_ptr<Pass> tp::createInterpretPass() { return std::make_unique<InterpretPass>(); }
 
-void tp::registerInterpreterPasses() { registerPass(createInterpretPass); }
+void tp::registerInterpreterPasses() {
+  registerPass(createInterpretPass);
+  registerPass(createVerifyPartitionPass);
+}

@@ -111,6 +111,7 @@ FailureOr<SmallVector<RankValue>> Interpreter::run(StringRef name, ArrayRef<Rank
 }
 
 FailureOr<SmallVector<RankValue>> Interpreter::run(FunctionOpInterface function, ArrayRef<RankValue> arguments) {
+  calls.clear();
   path.clear();
   if (module->hasAttr(kPartitioned) && !deviceMesh)
     return emitError(module.getLoc()) << "a partitioned module has no tp.mesh that says how many devices run it";
@@ -198,10 +199,10 @@ LogicalResult Interpreter::runCall(Operation *op, ArrayRef<RankValue> operands, 
   auto callee = symbols.lookupNearestSymbolFrom<FunctionOpInterface>(op, call.getCalleeAttr());
   if (!callee)
     return op->emitError() << "the function @" << call.getCallee() << " does not exist";
-  auto value = op->getAttrOfType<IntegerAttr>(kValue);
-  path.push_back(value ? value.getInt() : -1 - frame.calls);
-  ++frame.calls;
+  calls.push_back(op);
+  path.push_back(frame.calls++);
   FailureOr<SmallVector<RankValue>> returned = runBody(callee, operands);
+  calls.pop_back();
   path.pop_back();
   if (failed(returned))
     return failure();

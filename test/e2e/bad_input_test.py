@@ -1,4 +1,4 @@
-"""Bad input of tp-compile and tp-run: an exit code, one line that says what is wrong, nothing half-written, in bounded time."""
+"""Bad input of tp-compile and tp-run: an exit code, one line that says what is wrong, nothing half-written, no hang."""
 
 import json
 import os
@@ -103,7 +103,7 @@ def test_compile_gguf(suite):
 
 
 def retype_first_tensor(path: Path) -> None:
-    """Says Q6_K (14) where the first tensor's type stands: after its name, two dimensions of 8 bytes and their number."""
+    """Says Q6_K (14) where the first tensor's type stands: after its name and two dimensions."""
     data = bytearray(path.read_bytes())
     start = data.index(b"token_embd.weight") + len(b"token_embd.weight") + 4 + 2 * 8
     data[start : start + 4] = (14).to_bytes(4, "little")

@@ -1,4 +1,4 @@
-"""Shared by the end-to-end scripts: options, running the tools, cases with their time, and comparison with the reference."""
+"""Shared by the end-to-end scripts: options, running the tools, timed cases, comparison with the reference."""
 
 import argparse
 import contextlib
@@ -157,7 +157,7 @@ def mpi_environment() -> dict[str, str]:
 
 
 def run_package(suite: Suite, package, prompts, *flags, count=16, mpi=None, output=None, timeout=300):
-    """Greedy generation of `count` tokens for each prompt (token ids); `mpi` is the number of processes. Returns lists of ids."""
+    """Ids of `count` greedy tokens for each prompt (token ids); `mpi` is the number of processes."""
     command = [suite.tool("tp-run"), package, "--print", "ids", "--max-tokens", str(count), "--ignore-eos", *flags]
     for ids in prompts:
         command += ["--prompt-ids", ",".join(map(str, ids))]

@@ -1,5 +1,5 @@
-"""The real model, SmolLM2-135M-Instruct, for every degree and strategy: greedy tokens equal the reference's, logits are within 1e-3 (f32)
-or a stated bound (bf16); ranks as threads and as processes under mpirun."""
+"""The real model, SmolLM2-135M-Instruct, for every degree and strategy: greedy tokens equal the reference's, logits are
+within 1e-3 (f32) or a stated bound (bf16); ranks are threads, or processes under mpirun."""
 
 from common import (
     Expected,
@@ -17,8 +17,8 @@ DEGREES = (1, 2, 3, 4, 5, 7)
 STRATEGIES = ("megatron", "sequence", "replicate")
 LOGIT_PROMPTS = ("chat", "boundary")
 
-# Rounding weights and activations to bfloat16 in the reference itself gives up to 0.66 at worst, and 0.35 on average over the single
-# token's logits, 0.05 to 0.11 over the other prompts' (logits spread by 6). Twice that is the bound.
+# Rounding weights and activations to bfloat16 in the reference itself gives errors of up to 0.66; on average 0.35 over
+# the single token's logits, 0.05 to 0.11 over the other prompts' (logits spread by 6). Twice that is the bound.
 BF16_LARGEST = 1.3
 BF16_MEAN = {"single": 0.7}
 BF16_MEAN_OTHERS = 0.22
@@ -52,7 +52,7 @@ def check_threads(suite, expected, package, title):
 
 
 def check_processes(suite, expected, package, title, ranks, strategy):
-    """Under mpirun all prompts with the megatron strategy; the others' programs differ in collectives alone, so few prompts do."""
+    """All prompts with the megatron strategy; the other programs differ in collectives alone, so few do."""
     names = expected.prompts if suite.options.all or strategy == "megatron" else LOGIT_PROMPTS
     for name in names:
         check = check_logits if name == "boundary" else check_tokens

@@ -1,4 +1,4 @@
-"""The real model as a Hugging Face directory, one file or sharded, gives the tokens of the GGUF file; config.json alone can be planned."""
+"""The real model as a Hugging Face directory, one file or sharded, gives the GGUF file's tokens; config.json alone is planned."""
 
 import json
 

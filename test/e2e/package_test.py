@@ -1,4 +1,4 @@
-"""The package: the same bytes from two compiles, and enough by itself: it runs in an empty root folder and an empty environment."""
+"""The package: the same bytes from two compiles, and enough by itself in an empty root folder and environment."""
 
 import filecmp
 import os

@@ -66,7 +66,7 @@ def check_decode(suite, expected, package):
 
 
 def check_sequence_prefill(suite, expected, package):
-    """Activations between blocks are split along the sequence: gathered before a block, reduced and scattered after it."""
+    """Activations between blocks are split along the sequence: gathered before one, reduced and scattered after."""
     found = counts(stats_of(suite, package, expected.ids("chat"), 1))
     expect(found.get("all_reduce", 0) == 0, f"expected no all_reduce in prefill, found {found}")
     for kind in ("all_gather", "reduce_scatter"):

@@ -1,4 +1,4 @@
-"""Writes the files of a Hugging Face model directory: config.json, safetensors in one file or several, tokenizer files."""
+"""Writes the files of a Hugging Face model directory: config.json and safetensors in one file or several."""
 
 import json
 import struct

@@ -1,8 +1,8 @@
 """Llama-architecture inference in float32 NumPy: the reference that every generated program is compared with.
 
-It shares no code with the compiler: weights come from a GGUF file through the `gguf` package (dequantised to float32) or from a
-Hugging Face directory, and every layer is written from the model's definition. Shapes: n new tokens, p cached positions, d hidden size,
-V vocabulary, h query heads, k kv heads, s head size.
+It shares no code with the compiler: weights come from a GGUF file through the `gguf` package (dequantised to float32)
+or from a Hugging Face directory; layers are written from the model's definition. Shapes: n new tokens, p cached
+positions, d hidden size, V vocabulary, h query heads, k kv heads, s head size.
 
     python llama.py MODEL --ids 1,2,3 --max-tokens 16 [--logits out.npy]
 """
@@ -178,7 +178,7 @@ def load_gguf(path) -> Model:
 
 
 def read_safetensors(path: Path) -> dict[str, np.ndarray]:
-    """All tensors as float32. The format is read directly because NumPy has no bfloat16: 8 bytes of header size, a JSON header, data."""
+    """All tensors as float32. Read directly, as NumPy has no bfloat16: 8 bytes of header size, a JSON header, data."""
     data = path.read_bytes()
     (size,) = struct.unpack_from("<Q", data)
     header = json.loads(data[8 : 8 + size])

@@ -25,7 +25,7 @@ TYPES = ("F32", "F16", "BF16", "Q8_0", "Q4_0", "Q4_1")
 
 
 def write(path, tensor_type: str = "F32", **spec) -> None:
-    """Norms and biases stay F32, as in real files. The reference reads the file back, so rows need no order of their own."""
+    """Norms and biases stay F32, as in real files. The reference reads the file back, so q and k rows stay."""
     model = random_llama.build_spec("gguf", SPEC | spec)
     writer = gguf.GGUFWriter(str(path), "llama")
     add_config(writer, model.config)

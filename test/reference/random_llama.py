@@ -1,4 +1,4 @@
-"""Tiny random Llama models of awkward sizes, written as Hugging Face directories: every shape that a mesh may not divide.
+"""Tiny random Llama models of awkward sizes, as Hugging Face directories: shapes that a mesh may not divide.
 
 python random_llama.py OUT           writes all of them as OUT/NAME
 """
@@ -92,7 +92,7 @@ def build_spec(name: str, spec: dict) -> llama.Model:
         tied=spec["tied"],
         rope_scaling=spec.get("rope_scaling"),
     )
-    # Small embeddings: in a tied model large ones would make every token predict itself. The last norm gives logits of about +-3.
+    # Small embeddings: large ones would make a tied model repeat its input. The last norm gives logits of about 3.
     spread = 0.25
 
     def table():

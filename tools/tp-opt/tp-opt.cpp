@@ -1,4 +1,5 @@
 #include "tp/Dialect/Tp.h"
+#include "tp/Interpreter/Passes.h"
 #include "tp/Pipelines/Pipelines.h"
 
 #include "mlir/IR/DialectRegistry.h"
@@ -14,5 +15,6 @@ int main(int argc, char **argv) {
   registry.insert<tp::TpDialect>();
   mlir::registerAllPasses();
   tp::registerPipelines();
+  tp::registerInterpreterPasses();
   return mlir::asMainReturnCode(mlir::MlirOptMain(argc, argv, "tp-opt: transformers for many devices\n", registry));
 }

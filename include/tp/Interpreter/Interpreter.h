@@ -12,11 +12,6 @@
 
 namespace tp {
 
-// Module attribute of a partitioned program. A symbol reference names its mesh; otherwise it is the module's first tp.mesh.
-inline constexpr llvm::StringLiteral kPartitioned = "tp.partitioned";
-// Number of a value: the same on an op of the global program and on the local ops that compute its value; unique in a function.
-inline constexpr llvm::StringLiteral kValue = "tp.value";
-
 // Collectives that ran, per device. Bytes are those that one device sends by the ring model, for a group of n: all_reduce 2(n-1)/n of the tensor,
 // all_gather and reduce_scatter (n-1)/n of the whole tensor, all_to_all (n-1)/n of the local tensor, permute the tensor.
 struct CollectiveStatistics {
@@ -27,7 +22,8 @@ struct CollectiveStatistics {
 
 class Interpreter {
 public:
-  // The module must outlive the interpreter. All ranks run in lockstep, op by op.
+  // A module with tp.partitioned runs on the mesh that this attribute names, or else on its first tp.mesh. All ranks run
+  // in lockstep, op by op. The module must outlive the interpreter.
   explicit Interpreter(mlir::ModuleOp module, const KernelRegistry &registry = KernelRegistry::builtin());
 
   // 1 for a global program, else the devices of the mesh.
@@ -39,7 +35,8 @@ public:
   mlir::FailureOr<llvm::SmallVector<RankValue>> run(mlir::FunctionOpInterface function, llvm::ArrayRef<RankValue> arguments);
   mlir::FailureOr<llvm::SmallVector<RankValue>> run(llvm::StringRef function, llvm::ArrayRef<RankValue> arguments);
 
-  // Calls on the way to the present op, outermost first: the tp.value of each call op, or -1 - n for the n-th call of a body if it has none.
+  // The calls on the way to the present op, outermost first: the call ops, and the number of each among the calls of its body.
+  llvm::ArrayRef<mlir::Operation *> callStack() const { return calls; }
   llvm::ArrayRef<int64_t> callPath() const { return path; }
   // Called after each op with its results; a failure ends the run.
   using Observer = std::function<mlir::LogicalResult(mlir::Operation *op, llvm::ArrayRef<RankValue> results)>;
@@ -62,6 +59,7 @@ private:
   const KernelRegistry &registry;
   int64_t numRanks = 1;
   MeshAttr deviceMesh;
+  llvm::SmallVector<mlir::Operation *> calls;
   llvm::SmallVector<int64_t> path;
   Observer observer;
   std::vector<CollectiveStatistics> statistics;

@@ -77,7 +77,7 @@ protected:
     c.type = type;
     c.origin = "test";
     c.reduction = pick(0, 2) ? Reduction::sum : Reduction::max;
-    c.count = pick(0, 3) ? pick(0, 700) : 40000; // the last is beyond what goes in one exchange
+    c.count = pick(0, 11) ? pick(0, 700) : 20000; // the last is beyond what goes in one exchange
     c.outer = pick(1, 3);
     c.inner = pick(1, 70);
     c.windows = windows(groupSize, pick(0, 20));

@@ -72,11 +72,11 @@ TEST_P(Fault, AHostThatIsBusyIsNotStalled) {
   std::string message = runRanks(threeRanks(), world(), [](Communicator &comm, int thread) {
     if (thread != 0)
       return;
-    comm.setHostBusy(comm.rank() == 0);
-    if (comm.rank() == 0)
+    if (comm.rank() == 0) {
+      comm.setHostBusy(true);
       std::this_thread::sleep_for(std::chrono::seconds(1));
-    if (comm.rank() == 0)
       comm.setHostBusy(false);
+    }
     int value = comm.rank();
     comm.broadcast(&value, sizeof(value), 0);
     if (value != 0)

@@ -1,0 +1,33 @@
+// The collectives of a partitioned program: what --explain prints.
+#ifndef TP_COST_REPORT_H
+#define TP_COST_REPORT_H
+
+#include "tp/Dialect/Tp.h"
+
+#include "mlir/IR/BuiltinOps.h"
+#include <string>
+#include <vector>
+
+namespace tp {
+
+// One collective op, as an entry point runs it.
+struct CollectiveUse {
+  std::string entry;    // the entry function, e.g. "prefill_128"
+  std::string function; // where the op stands
+  std::string kind;     // "all_reduce", ...
+  std::vector<std::string> axes;
+  int64_t groupSize = 1;
+  int64_t count = 0;      // runs per call of the entry
+  int64_t bytes = 0;      // one device sends in one run (ring model)
+  std::string op, operand; // what asked for it: "tp.linear", "operand 0" or "result"
+};
+
+// All collectives of all entry functions (public functions where none is marked tp.entry), in the order of the program.
+std::vector<CollectiveUse> collectCollectives(mlir::ModuleOp partitioned);
+
+std::string toJson(const std::vector<CollectiveUse> &uses);
+std::string toTable(const std::vector<CollectiveUse> &uses);
+
+} // namespace tp
+
+#endif

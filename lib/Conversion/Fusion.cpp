@@ -1,0 +1,20 @@
+// Which ops one kernel does together.
+#include "Groups.h"
+
+using namespace mlir;
+
+namespace tp::cpu {
+
+static ArrayRef<int64_t> shapeOf(Value value) { return cast<RankedTensorType>(value.getType()).getShape(); }
+
+void fuseElementwise(Groups &groups, Block &block) {
+  for (Operation &op : block)
+    if (isElementwise(&op))
+      for (Value operand : op.getOperands())
+        if (Operation *producer = operand.getDefiningOp(); producer && isElementwise(producer))
+          groups.merge(producer, &op);
+}
+
+void fuseKernels(Groups &groups, Block &block) {}
+
+} // namespace tp::cpu

@@ -1,0 +1,154 @@
+#include "tp/Cost/Report.h"
+#include "tp/Cost/Bytes.h"
+
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "llvm/ADT/MapVector.h"
+#include "llvm/ADT/TypeSwitch.h"
+#include "llvm/Support/Format.h"
+#include <nlohmann/json.hpp>
+
+using namespace mlir;
+using namespace tp;
+
+namespace {
+double bytesOf(Value value) {
+  auto type = cast<RankedTensorType>(value.getType());
+  return 1.0 * type.getNumElements() * type.getElementTypeBitWidth() / 8;
+}
+
+SmallVector<StringAttr> axesOf(ArrayAttr axes) { return SmallVector<StringAttr>(axes.getAsRange<StringAttr>()); }
+
+// Kind, axes and bytes of a collective; false for other ops.
+bool describe(Operation *op, CollectiveUse &use) {
+  SmallVector<StringAttr> axes;
+  double bytes = 0;
+  FlatSymbolRefAttr meshName;
+  auto size = [&] { return lookupMesh(op, meshName).sizeOf(axes); };
+  bool known = TypeSwitch<Operation *, bool>(op)
+                   .Case<AllReduceOp>([&](auto c) {
+                     axes = axesOf(c.getAxes()), meshName = c.getMeshAttr();
+                     bytes = allReduceBytes(size(), bytesOf(c.getInput()));
+                     return true;
+                   })
+                   .Case<AllGatherOp>([&](auto c) {
+                     axes = SmallVector<StringAttr>(c.getSplit().getAxes()), meshName = c.getMeshAttr();
+                     bytes = allGatherBytes(size(), bytesOf(c.getResult()));
+                     return true;
+                   })
+                   .Case<ReduceScatterOp>([&](auto c) {
+                     axes = SmallVector<StringAttr>(c.getSplit().getAxes()), meshName = c.getMeshAttr();
+                     bytes = allGatherBytes(size(), bytesOf(c.getInput()));
+                     return true;
+                   })
+                   .Case<AllToAllOp>([&](auto c) {
+                     axes = SmallVector<StringAttr>(c.getFrom().getAxes()), meshName = c.getMeshAttr();
+                     bytes = allToAllBytes(size(), bytesOf(c.getInput()));
+                     return true;
+                   })
+                   .Case<PermuteOp>([&](auto c) {
+                     axes = axesOf(c.getAxes()), meshName = c.getMeshAttr();
+                     bytes = bytesOf(c.getInput());
+                     return true;
+                   })
+                   .Default([](Operation *) { return false; });
+  if (!known)
+    return false;
+  use.kind = op->getName().stripDialect();
+  for (StringAttr axis : axes)
+    use.axes.push_back(axis.str());
+  use.groupSize = size();
+  use.bytes = (int64_t)(bytes + 0.5);
+  // "function: op operand"
+  if (auto origin = op->getAttrOfType<StringAttr>("origin")) {
+    auto [op, operand] = origin.getValue().split(": ").second.split(' ');
+    use.op = op;
+    use.operand = operand;
+  }
+  return true;
+}
+
+struct Collector {
+  ModuleOp module;
+  llvm::MapVector<Operation *, CollectiveUse> uses;
+
+  void visit(func::FuncOp function, StringRef entry, int64_t times) {
+    // Calls of one function are counted, not walked one by one.
+    llvm::MapVector<StringRef, int64_t> calls;
+    function.walk([&](Operation *op) {
+      if (auto call = dyn_cast<func::CallOp>(op)) {
+        ++calls[call.getCallee()];
+        return;
+      }
+      CollectiveUse use;
+      if (!describe(op, use))
+        return;
+      use.entry = entry;
+      use.function = function.getName();
+      auto [it, added] = uses.insert({op, use});
+      it->second.count += times;
+    });
+    for (auto [callee, count] : calls)
+      if (auto target = module.lookupSymbol<func::FuncOp>(callee))
+        visit(target, entry, times * count);
+  }
+};
+} // namespace
+
+std::vector<CollectiveUse> tp::collectCollectives(ModuleOp partitioned) {
+  std::vector<CollectiveUse> result;
+  auto functions = partitioned.getOps<func::FuncOp>();
+  bool marked = llvm::any_of(functions, [](func::FuncOp function) { return function->hasAttr(kEntry); });
+  for (func::FuncOp function : functions) {
+    if (marked ? !function->hasAttr(kEntry) : function.isPrivate())
+      continue;
+    Collector collector{partitioned, {}};
+    collector.visit(function, function.getName(), 1);
+    for (auto &[op, use] : collector.uses)
+      result.push_back(use);
+  }
+  return result;
+}
+
+std::string tp::toJson(const std::vector<CollectiveUse> &uses) {
+  nlohmann::ordered_json json = nlohmann::ordered_json::array();
+  for (const CollectiveUse &use : uses)
+    json.push_back({{"entry", use.entry},
+                    {"function", use.function},
+                    {"kind", use.kind},
+                    {"axes", use.axes},
+                    {"group_size", use.groupSize},
+                    {"count", use.count},
+                    {"bytes", use.bytes},
+                    {"op", use.op},
+                    {"operand", use.operand}});
+  return json.dump(1) + "\n";
+}
+
+std::string tp::toTable(const std::vector<CollectiveUse> &uses) {
+  std::string text;
+  llvm::raw_string_ostream out(text);
+  StringRef entry;
+  int64_t total = 0;
+  auto finish = [&] {
+    if (!entry.empty())
+      out << llvm::format("  %48s %12lld bytes a call\n", "total", (long long)total);
+  };
+  for (const CollectiveUse &use : uses) {
+    if (use.entry != entry) {
+      finish();
+      entry = use.entry;
+      total = 0;
+      out << entry << "\n";
+      out << "  collective      axes      ranks  count  bytes each         bytes  asked for by\n";
+    }
+    std::string axes = llvm::join(use.axes, ",");
+    out << llvm::format("  %-15s %-8s %6lld %6lld %11lld %13lld  ", use.kind.c_str(), axes.c_str(), (long long)use.groupSize, (long long)use.count,
+                        (long long)use.bytes, (long long)(use.bytes * use.count))
+        << use.function << ": " << use.op << " " << use.operand << "\n";
+    total += use.bytes * use.count;
+  }
+  finish();
+  if (uses.empty())
+    out << "no collectives\n";
+  return text;
+}

@@ -1,0 +1,214 @@
+#include "tp/Driver/Compile.h"
+#include "WeightShardings.h"
+
+#include "tp/Conversion/CpuProgram.h"
+#include "tp/Cost/Report.h"
+#include "tp/Import/Import.h"
+#if __has_include("tp/Interpreter/VerifyPartition.h")
+#include "tp/Interpreter/VerifyPartition.h"
+#else
+struct VO{}; static inline mlir::LogicalResult verifyPartition(mlir::ModuleOp, mlir::ModuleOp, VO) { return mlir::failure(); }
+#endif
+#include "tp/Package/Writer.h"
+#include "tp/Pipelines/Pipelines.h"
+
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/IR/Verifier.h"
+#include "mlir/Parser/Parser.h"
+#include "mlir/Pass/PassManager.h"
+#include "llvm/ADT/ScopeExit.h"
+#include "llvm/Support/FileSystem.h"
+#include "llvm/Support/SourceMgr.h"
+#include "llvm/Support/Process.h"
+#include <chrono>
+
+using namespace mlir;
+using namespace tp;
+
+std::vector<std::string> tp::phaseNames() {
+  std::vector<std::string> names = {"import"};
+  for (StringRef phase : kPhases)
+    names.push_back(phase.str());
+  names.insert(names.end(), {"lower", "package"});
+  return names;
+}
+
+namespace {
+class Compilation {
+public:
+  explicit Compilation(const CompileOptions &options) : options(options), diagnostics(sources, &context, llvm::errs()) {}
+
+  void run() {
+    checkOptions();
+    phase("import", [&] { import(); });
+    if (finished("import"))
+      return;
+    shardWeights(*module, options.weightShardings);
+    for (StringRef name : kPhases) {
+      // The whole program with its shardings is what the partitioned one is compared with.
+      if (name == "partition" && options.verifyPartition)
+        whole = module->clone();
+      phase(name, [&] { transform(name); });
+      if (finished(name))
+        return;
+    }
+    cpu::CpuProgram program;
+    phase("lower", [&] { program = lower(); });
+    if (finished("lower"))
+      return;
+    phase("package", [&] { package(program); });
+  }
+
+private:
+  void checkOptions() {
+    if (options.stopAfter.empty()) {
+      if (options.output.empty())
+        throw Error("expected -o PKG (or --stop-after PHASE)");
+      checkPackagePath(options.output);
+    } else if (!llvm::is_contained(phaseNames(), options.stopAfter)) {
+      throw Error("--stop-after: unknown phase '" + options.stopAfter + "'; expected one of " + llvm::join(phaseNames(), ", "));
+    }
+    if (options.strategy != "megatron" && options.strategy != "sequence" && options.strategy != "replicate")
+      throw Error("--strategy: expected megatron, sequence or replicate, found '" + options.strategy + "'");
+  }
+
+  // Runs a phase and says how long it took.
+  template <typename Fn> void phase(StringRef name, Fn work) {
+    auto start = std::chrono::steady_clock::now();
+    work();
+    double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+    if (!options.quiet)
+      llvm::errs() << llvm::format("tp-compile: %-12s %6.2f s\n", name.str().c_str(), seconds);
+    if (options.printIr && module && name != "lower" && name != "package")
+      llvm::errs() << "// ----- after " << name << " -----\n" << *module << "\n";
+  }
+
+  // Where the user stops: the IR goes to -o FILE, if one is named.
+  bool finished(StringRef phase) {
+    // collectives belongs to partitioning for a person who stops there
+    if (options.stopAfter != phase)
+      return false;
+    if (!options.output.empty() && options.output != "-" && StringRef(options.output).ends_with(".mlir")) {
+      std::error_code error;
+      llvm::raw_fd_ostream out(options.output, error);
+      if (error)
+        throw Error(options.output + ": " + error.message());
+      out << *module;
+    } else if (options.output == "-") {
+      llvm::outs() << *module;
+    }
+    return true;
+  }
+
+  MeshAttr meshAttribute() {
+    SmallVector<StringAttr> names;
+    SmallVector<int64_t> sizes;
+    auto axes = options.mesh.empty() ? std::vector<std::pair<std::string, int64_t>>{{"tp", 1}} : options.mesh;
+    for (const auto &[name, size] : axes) {
+      names.push_back(StringAttr::get(&context, name));
+      sizes.push_back(size);
+    }
+    if (failed(MeshAttr::verify([&] { return emitError(UnknownLoc::get(&context), "--mesh: "); }, names, sizes)))
+      throw Error("--mesh cannot be used");
+    return MeshAttr::get(&context, names, sizes);
+  }
+
+  void import() {
+    context.loadDialect<TpDialect, func::FuncDialect, arith::ArithDialect, tensor::TensorDialect>();
+    if (StringRef(options.model).ends_with(".mlir"))
+      return parse();
+    checkpoint = Checkpoint::open(options.model);
+    ImportedModel imported = importModel(context, *checkpoint, {meshAttribute(), options.bf16, options.batch, options.maxSeq});
+    module = std::move(imported.module);
+    maxSeq = imported.maxSeq;
+    if (failed(verify(*module)))
+      throw Error("the imported program is not valid");
+  }
+
+  void parse() {
+    ParserConfig config(&context);
+    module = parseSourceFile<ModuleOp>(options.model, sources, config);
+    if (!module)
+      throw Error(options.model + ": cannot be read as MLIR");
+    auto meshes = module->getOps<MeshOp>();
+    if (meshes.empty()) {
+      OpBuilder b = OpBuilder::atBlockBegin(module->getBody());
+      MeshOp::create(b, b.getUnknownLoc(), "mesh", meshAttribute());
+    } else if (!options.mesh.empty() && (*meshes.begin()).getMesh() != meshAttribute()) {
+      throw Error(options.model + ": has a mesh of its own; --mesh differs from it");
+    }
+  }
+
+  void transform(StringRef name) {
+    PassManager manager(&context);
+    addPhase(name, manager, {options.strategy, options.reverseWorklist});
+    if (failed(manager.run(*module)))
+      throw Error("phase " + name.str() + " failed");
+    if (name == "collectives" || options.stopAfter == name)
+      report(name);
+  }
+
+  void report(StringRef name) {
+    if (name != "partition" && name != "collectives")
+      return;
+    if (options.explain) {
+      std::vector<CollectiveUse> uses = collectCollectives(*module);
+      if (options.explainFile.empty())
+        llvm::outs() << toTable(uses);
+      else
+        writeReport(StringRef(options.explainFile).ends_with(".json") ? toJson(uses) : toTable(uses));
+    }
+    if (whole && failed(verifyPartition(*whole, *module, {})))
+      throw Error("the partition is not right");
+  }
+
+  void writeReport(const std::string &text) {
+    std::error_code error;
+    llvm::raw_fd_ostream out(options.explainFile, error);
+    if (error)
+      throw Error("--explain: " + options.explainFile + ": " + error.message());
+    out << text;
+  }
+
+  cpu::CpuProgram lower() {
+    auto entries = module->getOps<func::FuncOp>();
+    if (llvm::none_of(entries, [](func::FuncOp function) { return function->hasAttr(kEntry); }))
+      throw Error(options.model + ": no function has the attribute tp.entry; expected entry functions as docs/package-format.md lists them");
+    cpu::CpuOptions cpuOptions;
+    cpuOptions.cpu = options.cpu;
+    FailureOr<cpu::CpuProgram> program = cpu::compileForCpu(*module, cpuOptions);
+    if (failed(program))
+      throw Error("phase lower failed");
+    return std::move(*program);
+  }
+
+  void package(const cpu::CpuProgram &program) {
+    if (checkpoint && !checkpoint->hasWeights())
+      throw Error(options.model + ": has no weights; with config.json alone, use --stop-after partition");
+    PackageInputs inputs{program, (*module->getOps<MeshOp>().begin()).getMesh(), weightShards(*module)};
+    inputs.checkpoint = checkpoint.get();
+    if (checkpoint) {
+      inputs.model = PackageModel::from(checkpoint->config());
+      inputs.tokenizer = tokenizerText(*checkpoint, [](const std::string &warning) { llvm::errs() << "tp-compile: warning: " << warning << "\n"; });
+    }
+    inputs.model.dtype = options.bf16 ? "bf16" : "f32";
+    inputs.batch = options.batch;
+    inputs.maxSeq = maxSeq;
+    bool terminal = llvm::sys::Process::StandardErrIsDisplayed() && !options.quiet;
+    writePackage(inputs, options.output, [&](int64_t done, int64_t total) {
+      if (terminal)
+        llvm::errs() << llvm::format("\rtp-compile: weights %5.0f of %.0f MB%s", done / 1e6, total / 1e6, done == total ? "\n" : "");
+    });
+  }
+
+  const CompileOptions &options;
+  MLIRContext context;
+  llvm::SourceMgr sources;
+  SourceMgrDiagnosticHandler diagnostics;
+  std::unique_ptr<Checkpoint> checkpoint;
+  OwningOpRef<ModuleOp> module, whole;
+  int64_t maxSeq = 0;
+};
+} // namespace
+
+void tp::compile(const CompileOptions &options) { Compilation(options).run(); }

@@ -1,0 +1,146 @@
+#include "Placement.h"
+
+#include <cmath>
+#include <map>
+
+using namespace mlir;
+using namespace tp;
+
+Placement::Placement(MeshAttr mesh, ShardingAttr sharding, ArrayRef<int64_t> shape) : ranks(mesh.devices()) {
+  for (auto [i, size] : llvm::enumerate(shape)) {
+    SplitAttr split = sharding ? sharding.getDims()[i] : SplitAttr();
+    DeviceGroups groups(mesh, split ? split.getAxes() : ArrayRef<StringAttr>());
+    int64_t parts = groups.groupSize();
+    // A dimension that is not split is plain, whatever its unit and repeat say.
+    bool isSplit = split && !split.getAxes().empty();
+    dims.push_back({std::move(groups), Geometry{size, parts, isSplit ? split.getUnit() : 1, isSplit ? split.getRepeat() : 1}});
+  }
+  if (sharding && sharding.isPartial()) {
+    partial.emplace(mesh, sharding.getPartial());
+    reduce = sharding.getReduce();
+  }
+}
+
+SmallVector<int64_t> Placement::localShape() const {
+  SmallVector<int64_t> shape;
+  for (const Dim &dim : dims)
+    shape.push_back(dim.geometry.local());
+  return shape;
+}
+
+SmallVector<int64_t> Placement::startsOf(int64_t rank) const {
+  SmallVector<int64_t> starts;
+  for (const Dim &dim : dims)
+    starts.push_back(std::min(dim.geometry.start(dim.groups.position(rank)), dim.geometry.size));
+  return starts;
+}
+
+RankValue Placement::slice(const Tensor &whole) const {
+  RankValue result;
+  std::map<std::vector<int64_t>, Tensor> made;
+  for (int64_t rank = 0; rank < ranks; ++rank) {
+    SmallVector<int64_t> starts = startsOf(rank);
+    bool isZero = partial && reduce == ReduceKind::Sum && partial->position(rank) > 0;
+    std::vector<int64_t> key(starts.begin(), starts.end());
+    key.push_back(isZero);
+    Tensor &shard = made[key];
+    if (!shard) {
+      // One dimension at a time.
+      shard = whole;
+      for (auto [d, dim] : llvm::enumerate(dims)) {
+        if (dim.groups.groupSize() == 1)
+          continue;
+        SmallVector<int64_t> shape(shard.shape());
+        shape[d] = dim.geometry.local();
+        Tensor cut(shape, whole.kind());
+        copyWindow(shard, starts[d], cut, 0, d, dim.geometry.valid(dim.groups.position(rank)));
+        shard = std::move(cut);
+      }
+      if (isZero)
+        shard = Tensor(shard.shape(), shard.kind());
+    }
+    result.push_back(shard);
+  }
+  return result;
+}
+
+RankValue Placement::combinePartials(const RankValue &value) const {
+  RankValue result(value.size());
+  for (ArrayRef<int64_t> group : partial->groups()) {
+    // In f32 whatever the element type: the value is a sum that no rank has rounded.
+    Tensor combined(value[group[0]].shape(), value[group[0]].isFloat() ? ElementKind::F32 : value[group[0]].kind());
+    for (int64_t i = 0, n = combined.size(); i < n; ++i) {
+      double total = value[group[0]].at(i);
+      for (int64_t rank : group.drop_front())
+        total = reduce == ReduceKind::Sum ? total + value[rank].at(i) : std::max(total, value[rank].at(i));
+      if (combined.isFloat())
+        combined.writeFloats()[i] = static_cast<float>(total);
+      else
+        combined.writeInts()[i] = static_cast<int64_t>(total);
+    }
+    for (int64_t rank : group)
+      result[rank] = combined;
+  }
+  return result;
+}
+
+// Of the finite elements; 1 for a value of zeros, so that the tolerance is absolute there.
+static double rootMeanSquare(const Tensor &tensor) {
+  double squares = 0;
+  int64_t n = tensor.size();
+  for (int64_t i = 0; i < n; ++i)
+    if (double x = tensor.at(i); std::isfinite(x))
+      squares += x * x;
+  return squares > 0 ? std::sqrt(squares / n) : 1.0;
+}
+
+std::optional<Mismatch> Placement::compareRank(int64_t rank, const Tensor &shard, const Tensor &whole, double tolerance, double rms,
+                                               double &worst) const {
+  SmallVector<int64_t> starts = startsOf(rank), index(dims.size(), 0);
+  std::optional<Mismatch> mismatch;
+  int64_t count = 1;
+  for (const Dim &dim : dims)
+    count *= dim.geometry.valid(dim.groups.position(rank));
+  for (int64_t i = 0; i < count; ++i) {
+    int64_t inShard = 0, inWhole = 0;
+    for (auto [d, dim] : llvm::enumerate(dims)) {
+      inShard = inShard * shard.dim(d) + index[d];
+      inWhole = inWhole * whole.dim(d) + starts[d] + index[d];
+    }
+    double found = shard.at(inShard), expected = whole.at(inWhole), error = std::abs(found - expected);
+    bool equal = found == expected || (std::isnan(found) && std::isnan(expected));
+    double scale = rms + std::abs(expected);
+    if (!equal && std::isfinite(error / scale))
+      worst = std::max(worst, error / scale);
+    if (!equal && (!whole.isFloat() || !(error <= tolerance * scale))) {
+      if (!mismatch) {
+        mismatch = Mismatch{rank, index, found, expected, 0, 0};
+        for (auto [d, start] : llvm::enumerate(starts))
+          mismatch->index[d] += start;
+      }
+      ++mismatch->count;
+      mismatch->largestError = std::isnan(error) ? error : std::max(mismatch->largestError, error);
+    }
+    for (size_t d = dims.size(); d-- > 0;) {
+      if (++index[d] < dims[d].geometry.valid(dims[d].groups.position(rank)))
+        break;
+      index[d] = 0;
+    }
+  }
+  return mismatch;
+}
+
+std::optional<Mismatch> Placement::compare(const RankValue &value, const Tensor &whole, double tolerance, double &worst) const {
+  RankValue combined = partial ? combinePartials(value) : value;
+  double rms = rootMeanSquare(whole);
+  std::map<std::pair<const void *, std::vector<int64_t>>, bool> seen;
+  for (auto [rank, shard] : llvm::enumerate(combined)) {
+    SmallVector<int64_t> starts = startsOf(rank);
+    // Ranks that share a tensor are compared once.
+    if (!seen.try_emplace({shard.identity(), std::vector<int64_t>(starts.begin(), starts.end())}, true).second)
+      continue;
+    if (std::optional<Mismatch> mismatch = compareRank(rank, shard, whole, tolerance, rms, worst))
+      return mismatch;
+  }
+  return std::nullopt;
+}
