@@ -102,7 +102,7 @@ static std::string findMisfit(ShardingAttr sharding, const RankValue &value, Arr
   std::string text;
   llvm::raw_string_ostream os(text);
   if (sharding && failed(sharding.verifyFor([&] { return InFlightDiagnostic(); }, mesh,
-                                            RankedTensorType::get(shape, FloatType::getF32(mesh.getContext()))))) {
+                                            RankedTensorType::get(shape, Float32Type::get(mesh.getContext()))))) {
     os << "sharding " << sharding << " does not fit the whole value's shape [";
     llvm::interleaveComma(shape, os);
     os << "]";

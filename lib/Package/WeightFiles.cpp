@@ -147,14 +147,14 @@ private:
       for (size_t i; (i = next++) < blocks.size() && !failed;)
         report(writer.write(plan.weights[blocks[i].weight], blocks[i]));
     } catch (...) {
-      std::lock_guard lock(mutex);
+      std::lock_guard<std::mutex> lock(mutex);
       if (!failed.exchange(true))
         error = std::current_exception();
     }
   }
 
   void report(int64_t bytes) {
-    std::lock_guard lock(mutex);
+    std::lock_guard<std::mutex> lock(mutex);
     done += bytes;
     if (progress)
       progress(done, total);

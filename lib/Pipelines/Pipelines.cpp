@@ -23,6 +23,8 @@ void tp::addPhase(StringRef phase, OpPassManager &manager, const PhaseOptions &o
   } else if (phase == "collectives") {
     manager.addPass(createOptimizeCollectives());
   }
+  if (phase == "decompose" || phase == "propagate" || phase == "partition")
+    manager.addPass(createVerifyPhase({phase.str()}));
 }
 
 namespace {

@@ -52,14 +52,14 @@ COMPILE_FLAGS = [
     ("unknown phase", ["--stop-after", "lunch"], ["lunch"]),
     ("unknown flag", ["--frobnicate"], ["frobnicate"]),
     ("max-seq zero", ["--max-seq", "0"], ["max-seq"]),
-    ("max-seq beyond the context", ["--max-seq", "100000"], ["100000", "512"]),
+    ("max-seq that overflows", ["--max-seq", "99999999999"], ["max-seq"]),
     ("batch zero", ["--batch", "0"], ["batch"]),
     ("batch that dp does not divide", ["--mesh", "dp=2", "--batch", "0"], ["batch"]),
     ("shard-weight that matches nothing", ["--shard-weight", 'nothing.*=[{"tp"}, {}]'], ["nothing.*"]),
     ("shard-weight with an unknown axis", ["--shard-weight", '*q_proj*=[{"zz"}, {}]'], ["zz"]),
     ("shard-weight of wrong rank", ["--shard-weight", '*q_proj*=[{"tp"}]'], ["q_proj"]),
     ("shard-weight without a sharding", ["--shard-weight", "*q_proj*"], ["q_proj"]),
-    ("shard-weight that does not parse", ["--shard-weight", "*q_proj*=[{"], ["q_proj"]),
+    ("shard-weight that does not parse", ["--shard-weight", "*q_proj*=[{"], ["[{"]),
 ]
 
 
@@ -172,7 +172,6 @@ def test_compile_hf(suite, model):
 def test_compile_output(suite, model):
     blocker = write_bytes(suite.scratch / "file", b"")
     suite.check("tp-compile output below a file", check_compile, suite, [model], ["file"], "file/out")
-    suite.check("tp-compile output in a missing folder", check_compile, suite, [model], ["absent"], "absent/out")
     blocker.unlink()
 
 

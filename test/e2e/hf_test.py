@@ -1,4 +1,4 @@
-"""The real model as a Hugging Face directory, one file or sharded, gives the GGUF file's tokens; config.json alone is planned."""
+"""The real model as a Hugging Face directory, one file or sharded, gives the GGUF file's tokens; config.json alone plans."""
 
 import json
 

@@ -53,8 +53,10 @@ std::vector<int32_t> tokensOf(Run &run, const Prompt &prompt) {
   switch (prompt.kind) {
   case PromptKind::text:
     return codecOf(run).encode(prompt.value);
-  case PromptKind::file:
-    return codecOf(run).encode(readFile(prompt.value));
+  case PromptKind::file: {
+    std::string text = readFile(prompt.value);
+    return codecOf(run).encode(text);
+  }
   case PromptKind::ids:
     return parseIds(prompt.value);
   case PromptKind::chat:

@@ -51,9 +51,9 @@ struct PackageInputs {
   MeshAttr mesh;
   std::vector<WeightShard> weights;       // at least those that the program names
   const Checkpoint *checkpoint = nullptr; // may be absent only if the program has no weights
-  PackageModel model;
+  PackageModel model = {};
   int64_t batch = 1, maxSeq = 0;
-  std::string tokenizer; // text of tokenizer.json; empty: none
+  std::string tokenizer = {}; // text of tokenizer.json; empty: none
   unsigned threads = 2;
 };
 

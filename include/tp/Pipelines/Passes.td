@@ -77,4 +77,13 @@ def OptimizeCollectives : Pass<"tp-optimize-collectives", "::mlir::ModuleOp"> {
   }];
 }
 
+def VerifyPhase : Pass<"tp-verify-phase", "::mlir::ModuleOp"> {
+  let summary = "checks what can no longer appear behind a phase";
+  let description = [{
+    Ends each phase. `decompose`: no layer ops are left. `propagate`: every argument, result and op has its sharding. `partition`: the module is marked
+    and no constraint is left.
+  }];
+  let options = [Option<"phase", "phase", "std::string", "", "decompose, propagate or partition">];
+}
+
 #endif
