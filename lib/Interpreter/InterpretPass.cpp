@@ -3,6 +3,7 @@
 #include "tp/Interpreter/Passes.h"
 
 #include "llvm/Support/Format.h"
+#include <cmath>
 
 using namespace mlir;
 using namespace tp;
@@ -10,11 +11,14 @@ using namespace tp;
 // Prints elements [begin, ...) of a tensor from dimension `dim` on, in nested brackets.
 static void printElements(raw_ostream &os, const Tensor &tensor, unsigned dim, int64_t &next) {
   if (dim == tensor.rank()) {
-    if (tensor.isFloat())
-      os << llvm::format("%.4g", tensor.floats()[next] == 0 ? 0.0 : tensor.floats()[next]); // no minus before a zero
+    // Without the sign of a zero or a NaN.
+    double value = tensor.at(next++);
+    if (std::isnan(value))
+      os << "nan";
+    else if (tensor.isFloat())
+      os << llvm::format("%.4g", value == 0 ? 0.0 : value);
     else
-      os << tensor.ints()[next];
-    ++next;
+      os << static_cast<int64_t>(value);
     return;
   }
   os << "[";

@@ -3,6 +3,7 @@
 #include "llvm/Support/Parallel.h"
 #include <algorithm>
 #include <cmath>
+#include <cstring>
 #include <vector>
 
 using namespace tp;
@@ -24,7 +25,14 @@ void tp::parallelRows(int64_t count, double work, llvm::function_ref<void(int64_
 
 //===-- linear -------------------------------------------------------------------------------------------------------------------------===//
 
-using Lanes = float __attribute__((vector_size(64), aligned(4)));
+using Lanes = float __attribute__((vector_size(64)));
+
+// Rows need not be aligned.
+[[gnu::always_inline]] static inline Lanes load(const float *from) {
+  Lanes lanes;
+  __builtin_memcpy(&lanes, from, sizeof(lanes));
+  return lanes;
+}
 
 // Elements of a dot product that are summed in f32 lanes before they join a double.
 static constexpr int64_t kBlock = 1024;
@@ -36,9 +44,9 @@ template <int Rows, int Cols>
   int64_t c = 0;
   for (; c + 16 <= k; c += 16)
     for (int j = 0; j < Cols; ++j) {
-      Lanes weights = *reinterpret_cast<const Lanes *>(w + j * stride + c);
+      Lanes weights = load(w + j * stride + c);
       for (int i = 0; i < Rows; ++i)
-        lanes[i][j] += weights * *reinterpret_cast<const Lanes *>(x + i * stride + c);
+        lanes[i][j] += weights * load(x + i * stride + c);
     }
   for (int i = 0; i < Rows; ++i)
     for (int j = 0; j < Cols; ++j) {

@@ -2,6 +2,7 @@
 #include "tp/Interpreter/Passes.h"
 #include "tp/Interpreter/VerifyPartition.h"
 
+#include "mlir/Parser/Parser.h"
 #include "mlir/Pass/PassManager.h"
 #include "mlir/Pass/PassRegistry.h"
 #include "llvm/Support/Format.h"
@@ -23,12 +24,14 @@ struct VerifyPartitionPass : PassWrapper<VerifyPartitionPass, OperationPass<Modu
   void runOnOperation() override;
 
   Option<std::string> pipeline{*this, "pipeline", llvm::cl::desc("passes that partition the copy"), llvm::cl::init("tp-partition")};
+  Option<std::string> localFile{*this, "local", llvm::cl::desc("file with the partitioned program, instead of a pipeline"), llvm::cl::init("")};
   Option<uint64_t> seed{*this, "seed", llvm::cl::desc("seed of the random inputs"), llvm::cl::init(1)};
   Option<double> tolerance{*this, "tolerance", llvm::cl::desc("allowed error, relative; 0: by element type"), llvm::cl::init(0)};
   Option<int64_t> maxCalls{*this, "max-calls", llvm::cl::desc("calls of each function whose inner values are compared"), llvm::cl::init(2)};
   Option<bool> print{*this, "print", llvm::cl::desc("print what was compared"), llvm::cl::init(false)};
 
 private:
+  OwningOpRef<ModuleOp> makeLocal();
   std::shared_ptr<OpPassManager> partition;
 };
 } // namespace
@@ -48,14 +51,27 @@ static void printReport(const VerifyReport &report) {
   }
 }
 
-void VerifyPartitionPass::runOnOperation() {
-  markAllAnalysesPreserved();
+OwningOpRef<ModuleOp> VerifyPartitionPass::makeLocal() {
+  if (!localFile.empty()) {
+    OwningOpRef<ModuleOp> local = parseSourceFile<ModuleOp>(localFile, &getContext());
+    if (!local)
+      getOperation().emitError() << "expected a partitioned program in the file '" << localFile << "'";
+    return local;
+  }
   OwningOpRef<ModuleOp> local = getOperation().clone();
   // The copy is no part of the module that this pass manager owns: it gets one of its own.
   PassManager manager(&getContext(), ModuleOp::getOperationName());
   static_cast<OpPassManager &>(manager) = *partition;
+  if (failed(manager.run(*local)))
+    return nullptr;
+  return local;
+}
+
+void VerifyPartitionPass::runOnOperation() {
+  markAllAnalysesPreserved();
+  OwningOpRef<ModuleOp> local = makeLocal();
   VerifyReport report;
-  if (failed(manager.run(*local)) || failed(verifyPartition(getOperation(), *local, {seed, tolerance, maxCalls}, &report)))
+  if (!local || failed(verifyPartition(getOperation(), *local, {seed, tolerance, maxCalls}, &report)))
     return signalPassFailure();
   if (print)
     printReport(report);

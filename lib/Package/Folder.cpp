@@ -57,12 +57,14 @@ std::string resolveTarget(const std::string &path) {
   if (!fs::exists(status))
     return target.string();
   if (!fs::is_directory(status))
-    throw Error("expected a package or nothing at '" + path + "', found something that is not a folder; it stays as it is");
+    throw Error("expected a package or nothing at '" + path +
+                "', found something that is not a folder; it stays as it is");
   bool empty = fs::is_empty(target, error);
   if (error)
     fail("cannot read", path, error);
   if (!empty && !isPackage(target.string()))
-    throw Error("expected a package or nothing at '" + path + "', found a folder that is not a package; it stays as it is");
+    throw Error("expected a package or nothing at '" + path +
+                "', found a folder that is not a package; it stays as it is");
   return target.string();
 }
 
@@ -90,7 +92,8 @@ static void removeLeftover(const std::string &partial) {
   if (!fs::exists(fs::symlink_status(partial, error)))
     return;
   if (!isUnfinishedPackage(partial))
-    throw Error("expected nothing or an unfinished package at '" + partial + "', found something else; it stays as it is");
+    throw Error("expected nothing or an unfinished package at '" + partial +
+                "', found something else; it stays as it is");
   int lock = lockFolder(partial);
   if (lock < 0)
     throw Error("another process is writing '" + partial + "'");

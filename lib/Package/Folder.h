@@ -6,14 +6,15 @@
 
 namespace tp::package {
 
-// The folder that `path` names, without links, dots and a trailing slash. Throws tp::Error when what is there is neither a package nor
-// an empty folder.
+// The folder that `path` names, without links, dots and a trailing slash. Throws tp::Error when what is there is
+// neither a package nor an empty folder.
 std::string resolveTarget(const std::string &path);
 
 // An empty folder beside the target. Destroyed before publish(), it goes with all that is in it.
 class PartialFolder {
 public:
-  // `target` from resolveTarget(). What an earlier, ended run left is removed; an error when another process writes there now.
+  // `target` from resolveTarget(). What an earlier, ended run left is removed; an error when another process writes
+  // there now.
   explicit PartialFolder(const std::string &target);
   PartialFolder(const PartialFolder &) = delete;
   ~PartialFolder();

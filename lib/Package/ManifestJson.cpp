@@ -85,12 +85,9 @@ std::string shardingText(Sharding sharding, MeshAttr mesh) {
 }
 
 Json weightJson(const WeightPlan &plan, MeshAttr mesh) {
-  return {{"name", plan.weight->name},
-          {"shape", plan.shard->shape},
-          {"local_shape", plan.weight->shape},
-          {"sharding", shardingText(plan.shard->sharding, mesh)},
-          {"offset", plan.weight->offset},
-          {"bytes", plan.weight->bytes}};
+  return {{"name", plan.weight->name},         {"shape", plan.shard->shape},
+          {"local_shape", plan.weight->shape}, {"sharding", shardingText(plan.shard->sharding, mesh)},
+          {"offset", plan.weight->offset},     {"bytes", plan.weight->bytes}};
 }
 
 // Ids that the model cannot make are left out: a runtime refuses them.

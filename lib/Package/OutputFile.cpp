@@ -25,7 +25,8 @@ OutputFile::OutputFile(std::string name, int64_t bytes) : path(std::move(name)) 
   failWriting(path);
 }
 
-OutputFile::OutputFile(OutputFile &&other) noexcept : path(std::move(other.path)), descriptor(std::exchange(other.descriptor, -1)) {}
+OutputFile::OutputFile(OutputFile &&other) noexcept
+    : path(std::move(other.path)), descriptor(std::exchange(other.descriptor, -1)) {}
 
 OutputFile::~OutputFile() {
   if (descriptor >= 0)

@@ -1,7 +1,6 @@
 // The parameters of a partitioned module.
 #include "tp/Package/Writer.h"
 
-
 #include "mlir/Interfaces/FunctionInterfaces.h"
 #include <map>
 
@@ -27,7 +26,8 @@ static bool sameShard(const WeightShard &a, const WeightShard &b, MeshAttr mesh,
 std::vector<WeightShard> weightShards(ModuleOp partitioned) {
   auto meshes = partitioned.getOps<MeshOp>();
   if (std::distance(meshes.begin(), meshes.end()) != 1)
-    throw Error("expected one tp.mesh in the module, found " + std::to_string(std::distance(meshes.begin(), meshes.end())));
+    throw Error("expected one tp.mesh in the module, found " +
+                std::to_string(std::distance(meshes.begin(), meshes.end())));
   MeshAttr mesh = (*meshes.begin()).getMesh();
   std::vector<WeightShard> shards;
   std::map<std::string, size_t> known;

@@ -48,7 +48,8 @@ static void checkSharding(const WeightShard &shard, MeshAttr mesh) {
       if (!mesh.sizeOf(axis))
         throw Error(what + "expected axes of the mesh, found '" + axis.str() + "'");
     if (size < 1 || split.unit < 1 || split.repeat < 1 || size % split.unit != 0)
-      throw Error(what + "expected a dimension of blocks of " + std::to_string(split.unit) + ", found " + std::to_string(size));
+      throw Error(what + "expected a dimension of blocks of " + std::to_string(split.unit) + ", found " +
+                  std::to_string(size));
   }
 }
 
@@ -64,8 +65,9 @@ static WeightPlan planWeight(const PackageInputs &inputs, const cpu::Weight &wei
     throw Error(what + "expected local shape " + shapeText(local) + ", the program has " + shapeText(weight.shape));
   int64_t bytes = cpu::packedBytes(weight.layout, weight.type, weight.rows(), weight.cols());
   if (weight.bytes != bytes || weight.offset < 0 || weight.offset > inputs.program.weightBytes - bytes)
-    throw Error(what + "expected " + std::to_string(bytes) + " bytes within the " + std::to_string(inputs.program.weightBytes) +
-                " of a weight file, the program has " + std::to_string(weight.bytes) + " at " + std::to_string(weight.offset));
+    throw Error(what + "expected " + std::to_string(bytes) + " bytes within the " +
+                std::to_string(inputs.program.weightBytes) + " of a weight file, the program has " +
+                std::to_string(weight.bytes) + " at " + std::to_string(weight.offset));
   if (!inputs.checkpoint)
     throw Error(what + "a package needs a checkpoint with the model's weights");
   return {&weight, shard, &inputs.checkpoint->expect(shard->name, shard->shape), {}, {}};
@@ -103,8 +105,8 @@ FilePlan planFiles(const PackageInputs &inputs) {
     auto shard = shards.find(weight.name);
     plan.weights.push_back(planWeight(inputs, weight, shard == shards.end() ? nullptr : shard->second));
     if (weight.offset < end)
-      throw Error("weight '" + weight.name + "': expected to start at byte " + std::to_string(end) + " or later, the program has " +
-                  std::to_string(weight.offset));
+      throw Error("weight '" + weight.name + "': expected to start at byte " + std::to_string(end) +
+                  " or later, the program has " + std::to_string(weight.offset));
     end = weight.offset + weight.bytes;
   }
   assignFiles(plan, inputs.mesh);

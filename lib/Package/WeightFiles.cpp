@@ -11,7 +11,8 @@
 namespace tp::package {
 namespace {
 
-// Rows of a weight's shard that are packed at once: whole panels, and about this much of the whole tensor read at a time.
+// Rows of a weight's shard that are packed at once: whole panels, and about this much of the whole tensor read at a
+// time.
 constexpr int64_t kPanelRows = 16;
 constexpr int64_t kBlockElements = int64_t(1) << 18;
 
@@ -42,7 +43,8 @@ std::vector<Run> runsOf(const WeightPlan &plan, const Slice &slice, const Block 
     }
     if (!valid)
       continue;
-    if (!runs.empty() && runs.back().blockRow + runs.back().rows == row && runs.back().sourceRow + runs.back().rows == source)
+    if (!runs.empty() && runs.back().blockRow + runs.back().rows == row &&
+        runs.back().sourceRow + runs.back().rows == source)
       ++runs.back().rows;
     else
       runs.push_back({row, source, 1});
@@ -61,7 +63,8 @@ TensorInfo flattened(const TensorInfo &tensor) {
 // One thread's buffers.
 class BlockWriter {
 public:
-  BlockWriter(const Checkpoint &checkpoint, const std::vector<OutputFile> &files) : checkpoint(checkpoint), files(files) {}
+  BlockWriter(const Checkpoint &checkpoint, const std::vector<OutputFile> &files)
+      : checkpoint(checkpoint), files(files) {}
 
   // Returns the bytes written.
   int64_t write(const WeightPlan &plan, const Block &block) {
@@ -124,7 +127,8 @@ std::vector<Block> blocksOf(const FilePlan &plan) {
 // Threads take blocks in turn until none is left or one of them fails.
 class Crew {
 public:
-  Crew(const FilePlan &plan, const Checkpoint &checkpoint, const std::vector<OutputFile> &files, const ProgressFn &progress)
+  Crew(const FilePlan &plan, const Checkpoint &checkpoint, const std::vector<OutputFile> &files,
+       const ProgressFn &progress)
       : plan(plan), checkpoint(checkpoint), files(files), progress(progress), blocks(blocksOf(plan)) {
     for (const WeightPlan &weight : plan.weights)
       total += weight.weight->bytes * int64_t(plan.files);
@@ -174,7 +178,8 @@ private:
 
 } // namespace
 
-void writeWeightFiles(const PackageInputs &inputs, const FilePlan &plan, const std::string &folder, const ProgressFn &progress) {
+void writeWeightFiles(const PackageInputs &inputs, const FilePlan &plan, const std::string &folder,
+                      const ProgressFn &progress) {
   std::vector<OutputFile> files;
   for (size_t i = 0; i < plan.files; ++i)
     files.emplace_back(folder + "/" + std::to_string(i) + ".bin", inputs.program.weightBytes);

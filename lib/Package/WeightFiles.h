@@ -7,7 +7,8 @@
 namespace tp::package {
 
 // Writes folder/0.bin, folder/1.bin, ... with inputs.threads threads.
-void writeWeightFiles(const PackageInputs &inputs, const FilePlan &plan, const std::string &folder, const ProgressFn &progress);
+void writeWeightFiles(const PackageInputs &inputs, const FilePlan &plan, const std::string &folder,
+                      const ProgressFn &progress);
 
 } // namespace tp::package
 

@@ -103,7 +103,7 @@ void LocalCommunicator::broadcast(void *data, int64_t bytes, int root) {
   if (rank() == root)
     world.hostBuffers[root].src = data;
   meetHosts("a broadcast");
-  if (rank() != root)
+  if (rank() != root && bytes > 0)
     std::memcpy(data, world.hostBuffers[root].src, size_t(bytes));
   meetHosts("a broadcast");
 }

@@ -54,9 +54,10 @@ void *threadMain(void *argument) {
     if (engine.quit)
       return nullptr;
     seen = engine.jobNumber;
-    auto *job = engine.job;
+    auto job = engine.job;
     lock.unlock();
     work(engine, start->localRank, start->thread, *job);
+    job.reset();
     lock.lock();
     if (--engine.running == 0)
       engine.finished.notify_all();
@@ -191,19 +192,19 @@ void Engine::run(const std::function<void(Worker &)> &job) {
   if (state->fault.raised())
     throw Error("an earlier run failed: " + state->fault.message());
   std::unique_lock<std::mutex> lock(state->mutex);
-  // A stuck thread may read the job after this call has thrown: it keeps its own copy alive.
-  auto kept = std::make_shared<std::function<void(Worker &)>>(job);
-  state->job = kept.get();
+  state->job = std::make_shared<const std::function<void(Worker &)>>(job);
   state->running = int(state->handles.size());
   ++state->jobNumber;
   state->wake.notify_all();
   auto done = [&] { return state->running == 0; };
   while (!state->finished.wait_for(lock, std::chrono::milliseconds(50), done))
     if (state->fault.raised()) {
-      if (!state->finished.wait_for(lock, grace, done))
-        new std::shared_ptr(kept); // leaked on purpose
+      state->finished.wait_for(lock, grace, done);
       break;
     }
+  // A stuck thread goes on with the job when it wakes up: then the job stays, with the state, until that thread is gone.
+  if (done())
+    state->job.reset();
   if (state->fault.raised())
     throw Error(state->fault.message());
 }

@@ -42,7 +42,7 @@ struct EngineState {
   // The job, handed to sleeping threads: a new number means a new job.
   std::mutex mutex;
   std::condition_variable wake, finished;
-  const std::function<void(Worker &)> *job = nullptr;
+  std::shared_ptr<const std::function<void(Worker &)>> job;
   int64_t jobNumber = 0;
   int running = 0;
   bool quit = false;

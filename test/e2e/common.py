@@ -119,10 +119,26 @@ class Suite:
 def run(command, timeout: float = 300, **kwargs) -> subprocess.CompletedProcess:
     """Output is captured; running past `timeout` seconds is a failure of the case."""
     command = [str(part) for part in command]
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "stdin": subprocess.DEVNULL}
+    with subprocess.Popen(command, text=True, errors="replace", **pipes, **kwargs) as process:
+        try:
+            stdout, stderr = process.communicate(timeout=timeout)
+        except subprocess.TimeoutExpired:
+            end(process)
+            raise Failure(f"did not end within {timeout} s: {shorten(command)}") from None
+        except BaseException:
+            end(process)
+            raise
+    return subprocess.CompletedProcess(command, process.returncode, stdout, stderr)
+
+
+def end(process: subprocess.Popen) -> None:
+    """Asks first, for mpirun ends its ranks then."""
+    process.terminate()
     try:
-        return subprocess.run(command, capture_output=True, text=True, errors="replace", timeout=timeout, **kwargs)
+        process.communicate(timeout=5)
     except subprocess.TimeoutExpired:
-        raise Failure(f"did not end within {timeout} s: {shorten(command)}") from None
+        process.kill()
 
 
 def shorten(command) -> str:

@@ -44,11 +44,11 @@ def check_logits(suite, expected, package, name, mpi=None):
 
 
 def check_threads(suite, expected, package, title):
+    """With --output a prompt runs through the program's `score` entries, without it through `prefill`."""
     for name in expected.prompts:
-        if name in LOGIT_PROMPTS:
-            suite.check(f"{title} {name} tokens and logits", check_logits, suite, expected, package, name)
-        else:
-            suite.check(f"{title} {name} tokens", check_tokens, suite, expected, package, name)
+        suite.check(f"{title} {name} tokens", check_tokens, suite, expected, package, name)
+    for name in LOGIT_PROMPTS:
+        suite.check(f"{title} {name} tokens and logits", check_logits, suite, expected, package, name)
 
 
 def check_processes(suite, expected, package, title, ranks, strategy):

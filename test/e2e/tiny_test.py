@@ -12,7 +12,7 @@ import random_gguf
 import random_llama
 
 COUNT = 12
-LENGTHS = (1, 9, 131)  # one token; part of a chunk; into the second chunk
+LENGTHS = (1, 9, 145)  # one token; part of a chunk; a chunk of 128, one of 16 and one more
 LEAST_MARGIN = 0.02
 FEW = [("megatron", 2), ("megatron", 3), ("megatron", 7), ("sequence", 3), ("sequence", 4), ("replicate", 2)]
 MANY = list(itertools.product(("megatron", "sequence", "replicate"), (1, 2, 3, 4, 5, 7)))
@@ -62,9 +62,11 @@ def check_f32(suite, source, reference, mesh, strategy, *more, mpi=None):
     with suite.package(source, *flags_of(mesh, strategy, "f32", *more)) as package:
         for ids, logits, tokens in reference.cases:
             output, what = suite.scratch / "logits.npy", f"prompt of {len(ids)}"
-            found = run_package(suite, package, [ids], count=COUNT, output=output, mpi=mpi, timeout=60)
+            scored = run_package(suite, package, [ids], count=COUNT, output=output, mpi=mpi, timeout=60)
             expect_close(read_logits(output, len(ids)), logits, what)
-            expect_tokens(found, [tokens], what)
+            expect_tokens(scored, [tokens], what)
+            # With --output the prompt runs through `score`, without it through `prefill`.
+            expect_tokens(run_package(suite, package, [ids], count=COUNT, mpi=mpi, timeout=60), [tokens], what)
 
 
 def check_bf16(suite, source, reference, mesh, strategy):
@@ -78,8 +80,12 @@ def check_bf16(suite, source, reference, mesh, strategy):
 def check_batch(suite, source, reference, mesh, strategy, batch):
     with suite.package(source, *flags_of(mesh, strategy, "f32", "--batch", str(batch))) as package:
         cases = [reference.cases[index % len(LENGTHS)] for index in range(batch)]
-        found = run_package(suite, package, [ids for ids, _, _ in cases], count=COUNT, timeout=60)
-        expect_tokens(found, [tokens for _, _, tokens in cases], f"batch {batch}")
+        output = suite.scratch / "logits.npy"
+        for more in ({"output": output}, {}):
+            found = run_package(suite, package, [ids for ids, _, _ in cases], count=COUNT, timeout=60, **more)
+            expect_tokens(found, [tokens for _, _, tokens in cases], f"batch {batch}")
+        for row, (ids, logits, _) in zip(np.load(output), cases):
+            expect_close(row[: len(ids)], logits, f"prompt of {len(ids)}")
 
 
 def test_random_models(suite, sources):
@@ -119,6 +125,15 @@ def test_gguf_types(suite):
         suite.check(f"gguf {kind}", check)
 
 
+def test_hf_types(suite):
+    """16-bit weights, in one file and in several, against the reference on the same files."""
+    for dtype, shards in (("bf16", 1), ("f16", 1), ("bf16", 3), ("f32", 2)):
+        directory = suite.scratch / f"{dtype}.{shards}"
+        random_llama.write("untied", directory, dtype, shards)
+        check = lambda: check_f32(suite, directory, Reference(llama.load_hf(directory)), "tp=3", "megatron")
+        suite.check(f"hf {dtype} in {shards}", check)
+
+
 def write_models(suite):
     sources = {}
     for name in random_llama.MODELS:
@@ -135,6 +150,7 @@ def main():
         test_pitfalls(suite, sources)
         test_meshes_and_processes(suite, sources)
         test_gguf_types(suite)
+        test_hf_types(suite)
 
 
 if __name__ == "__main__":

@@ -1,5 +1,5 @@
-// Writes the folder that tp-run runs: docs/package-format.md says what is in it. Every failure throws tp::Error, and what was half
-// written is removed.
+// Writes the folder that tp-run runs: docs/package-format.md says what is in it. Every failure throws tp::Error, and
+// what was half written is removed.
 #ifndef TP_PACKAGE_WRITER_H
 #define TP_PACKAGE_WRITER_H
 
@@ -22,8 +22,9 @@ struct WeightShard {
   Sharding sharding;          // not partial
 };
 
-// The parameters of a partitioned module (its functions' arguments with tp.parameter, tp.sharding and tp.global_type), each once, in
-// the order in which they are met. An error when two functions want the same parameter in different layouts.
+// The parameters of a partitioned module (its functions' arguments with tp.parameter, tp.sharding and tp.global_type),
+// each once, in the order in which they are met. An error when two functions want the same parameter in different
+// layouts.
 std::vector<WeightShard> weightShards(mlir::ModuleOp partitioned);
 
 // What the manifest says of the model.
@@ -41,8 +42,8 @@ struct PackageModel {
   static PackageModel from(const ModelConfig &config);
 };
 
-// The text of tokenizer.json for a checkpoint; empty where it has no tokenizer, and after warn() where it has one that this project
-// cannot read.
+// The text of tokenizer.json for a checkpoint; empty where it has no tokenizer, and after warn() where it has one that
+// this project cannot read.
 using WarnFn = std::function<void(const std::string &message)>;
 std::string tokenizerText(const Checkpoint &checkpoint, const WarnFn &warn);
 
@@ -60,12 +61,13 @@ struct PackageInputs {
 // Bytes of the weight files written, and of all of them. Called by several threads, one at a time.
 using ProgressFn = std::function<void(int64_t done, int64_t total)>;
 
-// Writes the package `path`, by way of `path`.partial. A package or an empty folder at `path` is replaced once the new one is complete;
-// anything else there is an error and stays as it is. The checkpoint must have the tensors, and this is found out before anything is
-// written. The same inputs give the same bytes.
+// Writes the package `path`, by way of `path`.partial. A package or an empty folder at `path` is replaced once the new
+// one is complete; anything else there is an error and stays as it is. The checkpoint must have the tensors, and this
+// is found out before anything is written. The same inputs give the same bytes.
 void writePackage(const PackageInputs &inputs, const std::string &path, const ProgressFn &progress = {});
 
-// An error, the one that writePackage would end in, when `path` is neither free nor a package; for a look before the compiler starts.
+// An error, the one that writePackage would end in, when `path` is neither free nor a package; for a look before the
+// compiler starts.
 void checkPackagePath(const std::string &path);
 
 } // namespace tp

@@ -133,7 +133,7 @@ protected:
     int64_t me = std::find(members.begin(), members.end(), rank) - members.begin();
     Bytes expected = reference(c, sources, me);
     ASSERT_EQ(dst.size(), expected.size() + 64);
-    EXPECT_EQ(std::memcmp(dst.data(), expected.data(), expected.size()), 0)
+    EXPECT_TRUE(std::equal(expected.begin(), expected.end(), dst.begin()))
         << "rank " << rank << ", collective " << id << ": " << nameOf(c.kind) << ", type " << int(c.type);
     for (size_t i = expected.size(); i < dst.size(); ++i)
       ASSERT_EQ(dst[i], char(0xa5)) << "written behind the end";

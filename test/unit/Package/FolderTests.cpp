@@ -57,7 +57,7 @@ TEST(Folder, replacesAPackage) {
   EXPECT_EQ(namesIn(model.dir), std::vector<std::string>{"package"});
 }
 
-TEST(Folder, takesTheplaceOfAnEmptyFolderAndFollowsALink) {
+TEST(Folder, takesThePlaceOfAnEmptyFolderAndFollowsALink) {
   TestModel model = smallModel();
   fs::create_directory(model.dir.file("real"));
   fs::create_directory_symlink("real", model.dir.file("link"));

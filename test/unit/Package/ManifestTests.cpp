@@ -34,7 +34,8 @@ cpu::Collective collective(const std::string &kind) {
 }
 
 TEST(Manifest, saysWhatIsInThePackage) {
-  TestModel model({{"dp", 1}, {"tp", 2}}, {{"k", {96, 40}, {{{"tp"}, 32, 3}}, cpu::ElementType::bf16, cpu::Layout::panel}});
+  TestModel model({{"dp", 1}, {"tp", 2}},
+                  {{"k", {96, 40}, {{{"tp"}, 32, 3}}, cpu::ElementType::bf16, cpu::Layout::panel}});
   model.program.entries = {decodeEntry()};
   model.program.features = {"avx2", "fma"};
   model.program.arenaBytes = 256;

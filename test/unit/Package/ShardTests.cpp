@@ -15,7 +15,7 @@ protected:
   Shards() { context.loadDialect<TpDialect, func::FuncDialect>(); }
 
   OwningOpRef<ModuleOp> parse(const std::string &functions) {
-    std::string text = "module attributes {tp.partitioned} {\n  tp.mesh @mesh = #tp.mesh<[\"tp\" = 2]>\n" + functions + "\n}\n";
+    std::string text = "module attributes {tp.partitioned} {\n  tp.mesh @mesh <[\"tp\" = 2]>\n" + functions + "\n}\n";
     return parseSourceString<ModuleOp>(text, &context);
   }
   static std::string function(const std::string &name, const std::string &argument) {
@@ -24,11 +24,14 @@ protected:
   MLIRContext context;
 };
 
-const char *up = R"(tensor<48x40xf32> {tp.parameter = "up", tp.sharding = #tp.sharding<@mesh, [{"tp"}, {}]>, tp.global_type = tensor<96x40xf32>})";
+const char *up =
+    R"(tensor<48x40xf32> {tp.parameter = "up", tp.sharding = #tp.sharding<@mesh, [{"tp"}, {}]>, tp.global_type = tensor<96x40xf32>})";
 
 TEST_F(Shards, areFoundOnceAndInOrder) {
-  std::string bias = R"(tensor<20xf32> {tp.parameter = "bias", tp.sharding = #tp.sharding<@mesh, [{"tp"}]>, tp.global_type = tensor<40xf32>})";
-  auto module = parse(function("prefill", up) + function("decode", std::string(up) + ", %b: " + bias + ", %x: tensor<4xf32>"));
+  std::string bias =
+      R"(tensor<20xf32> {tp.parameter = "bias", tp.sharding = #tp.sharding<@mesh, [{"tp"}]>, tp.global_type = tensor<40xf32>})";
+  auto module =
+      parse(function("prefill", up) + function("decode", std::string(up) + ", %b: " + bias + ", %x: tensor<4xf32>"));
   ASSERT_TRUE(module);
   std::vector<WeightShard> shards = weightShards(*module);
   ASSERT_EQ(shards.size(), 2u);

@@ -15,7 +15,8 @@ static int64_t product(const std::vector<int64_t> &sizes) {
   return result;
 }
 
-TestModel::TestModel(Mesh meshAxes, std::vector<TestWeight> list, unsigned seed) : mesh(std::move(meshAxes)), weights(std::move(list)) {
+TestModel::TestModel(Mesh meshAxes, std::vector<TestWeight> list, unsigned seed)
+    : mesh(std::move(meshAxes)), weights(std::move(list)) {
   context.loadDialect<TpDialect>();
   std::vector<mlir::StringAttr> axes;
   std::vector<int64_t> sizes;
@@ -106,14 +107,14 @@ std::vector<int64_t> TestModel::held(const TestWeight &weight, size_t dim, int64
   return result;
 }
 
-float TestModel::valueAt(const TestWeight &weight, int64_t rank, int64_t row, int64_t col) const {
+float TestModel::valueAt(const TestWeight &weight, const std::vector<std::vector<int64_t>> &indices, int64_t row,
+                         int64_t col) const {
   int64_t index = 0, stride = 1;
   for (size_t dim = weight.shape.size(); dim-- > 0; stride *= weight.shape[dim]) {
-    std::vector<int64_t> indices = held(weight, dim, rank);
     bool last = dim + 1 == weight.shape.size();
-    int64_t at = indices[size_t(last ? col : row % int64_t(indices.size()))];
+    int64_t count = int64_t(indices[dim].size()), at = indices[dim][size_t(last ? col : row % count)];
     if (!last)
-      row /= int64_t(indices.size());
+      row /= count;
     if (at < 0)
       return 0;
     index += at * stride;
@@ -147,13 +148,16 @@ void TestModel::expectWeights(const std::string &package, int64_t rank) const {
   for (size_t i = 0; i < weights.size(); ++i) {
     const cpu::Weight &local = program.weights[i];
     bool panel = local.layout == cpu::Layout::panel, half = local.type == cpu::ElementType::bf16;
+    std::vector<std::vector<int64_t>> indices;
+    for (size_t dim = 0; dim < weights[i].shape.size(); ++dim)
+      indices.push_back(held(weights[i], dim, rank));
     int64_t cols = local.cols(), pack = half ? 2 : 1, steps = (cols + pack - 1) / pack;
     for (int64_t row = 0; row < local.rows(); ++row)
       for (int64_t col = 0; col < cols; ++col) {
         int64_t at = row * cols + col;
         if (panel)
           at = ((row / 16 * steps + col / pack) * 16 + row % 16) * pack + col % pack;
-        float value = valueAt(weights[i], rank, row, col);
+        float value = valueAt(weights[i], indices, row, col);
         uint16_t rounded = nearestBf16(value);
         if (half)
           std::memcpy(expected.data() + local.offset + at * 2, &rounded, 2);
@@ -173,7 +177,9 @@ std::string readBytes(const std::string &path) {
   return text.str();
 }
 
-nlohmann::json readManifest(const std::string &package) { return nlohmann::json::parse(readBytes(package + "/manifest.json")); }
+nlohmann::json readManifest(const std::string &package) {
+  return nlohmann::json::parse(readBytes(package + "/manifest.json"));
+}
 
 std::map<std::string, std::string> readFolder(const std::string &path) {
   std::map<std::string, std::string> files;

@@ -1,5 +1,5 @@
-// Small models for the tests of lib/Package: a checkpoint of random numbers, a program that reads it, and a naive reader of what is
-// written.
+// Small models for the tests of lib/Package: a checkpoint of random numbers, a program that reads it, and a naive
+// reader of what is written.
 #ifndef TP_TEST_UNIT_PACKAGE_TESTPACKAGE_H
 #define TP_TEST_UNIT_PACKAGE_TESTPACKAGE_H
 
@@ -48,7 +48,9 @@ private:
   std::vector<int64_t> coordinates(int64_t rank) const;
   // Indices of the whole dimension that the rank's shard holds, -1 for padding.
   std::vector<int64_t> held(const TestWeight &weight, size_t dim, int64_t rank) const;
-  float valueAt(const TestWeight &weight, int64_t rank, int64_t row, int64_t col) const;
+  // The element at (row, col) of a shard that holds these indices of each dimension.
+  float valueAt(const TestWeight &weight, const std::vector<std::vector<int64_t>> &indices, int64_t row,
+                int64_t col) const;
 
   mutable mlir::MLIRContext context;
   Mesh mesh;

@@ -47,10 +47,10 @@ TEST(Weights, severalAxesInAnyOrder) {
 }
 
 TEST(Weights, otherRanksAreRowsTimesTheLastDimension) {
-  expectAllRanks(TestModel({{"ep", 2}, {"tp", 2}},
-                           {{"experts", {3, 10, 12}, {{{"ep"}}, tp1}, f32, Layout::panel},
-                            {"middle", {3, 10, 12}, {{}, {{"ep"}}, tp1}},
-                            {"four", {2, 3, 5, 6}, {{}, {{"tp"}}, {{"ep"}}}, bf16, Layout::panel}}));
+  expectAllRanks(
+      TestModel({{"ep", 2}, {"tp", 2}}, {{"experts", {3, 10, 12}, {{{"ep"}}, tp1}, f32, Layout::panel},
+                                         {"middle", {3, 10, 12}, {{}, {{"ep"}}, tp1}},
+                                         {"four", {2, 3, 5, 6}, {{}, {{"tp"}}, {{"ep"}}}, bf16, Layout::panel}}));
 }
 
 TEST(Weights, tensorsOfManyBlocks) {
@@ -96,7 +96,8 @@ TEST(Weights, ranksWithTheSameSlicesShareAFile) {
   std::string package = model.dir.file("package");
   model.write(package);
   nlohmann::json files = readManifest(package)["weight_files"];
-  nlohmann::json expected = {"weights/0.bin", "weights/1.bin", "weights/2.bin", "weights/0.bin", "weights/1.bin", "weights/2.bin"};
+  nlohmann::json expected = {"weights/0.bin", "weights/1.bin", "weights/2.bin",
+                             "weights/0.bin", "weights/1.bin", "weights/2.bin"};
   EXPECT_EQ(files, expected);
   EXPECT_EQ(readFolder(package + "/weights").size(), 3u);
 }

@@ -1,0 +1,314 @@
+// Linears on weight panels: a tile of rows x panels of the result stays in registers while K is run through once.
+//
+// A kernel has parts, each one linear, or several of equal shape whose results meet in elementwise ops (gate and up, say), with the
+// elementwise ops that follow. All parts read the same input, which the kernel may have to normalise first, every thread for itself.
+#include "RowNorm.h"
+
+#include "mlir/Dialect/X86Vector/X86VectorDialect.h"
+
+using namespace mlir;
+
+namespace tp::cpu {
+
+namespace {
+
+struct Part {
+  SmallVector<LinearOp> linears;
+  SmallVector<Operation *> epilogue; // elementwise, with constants
+  int64_t n = 0, panels = 0;
+};
+
+// A tile: rows and panels from here; their numbers are known.
+struct Tile {
+  Value row, panel;
+  int64_t rows, panels;
+};
+
+class LinearKernel {
+public:
+  LinearKernel(KernelBuilder &b, Kernel &kernel);
+  void run();
+
+private:
+  void findParts();
+  void prepareInput();
+  void chooseTiles();
+  void runFewRows();
+  void runManyRows();
+  void tile(const Part &part, const Tile &tile);
+  SmallVector<Value> accumulate(const Part &part, const Tile &tile);
+  SmallVector<Value> step(const Part &part, const Tile &tile, Value i, SmallVector<Value> sums, bool half = false);
+  void stepRow(const Part &part, Value row, Value i, ArrayRef<std::pair<Value, Value>> weights, MutableArrayRef<Value> sums, bool half);
+  void finish(const Part &part, Value row, Value panel, ArrayRef<Value> sums);
+  Value inputPair(Value row, Value i, bool half);
+
+  KernelBuilder &b;
+  Kernel &kernel;
+  std::vector<Part> parts;
+  int64_t m, k;
+  bool weightBf16, dot;
+  Value input;          // [m, k]
+  int64_t tileRows = 1, unroll = 1;
+  int64_t tilePanels(const Part &part) const;
+};
+
+} // namespace
+
+LinearKernel::LinearKernel(KernelBuilder &b, Kernel &kernel) : b(b), kernel(kernel) {
+  findParts();
+  LinearOp first = parts.front().linears.front();
+  k = shapeOf(first.getInput()).back();
+  m = elementsOf(first.getInput()) / k;
+  weightBf16 = elementOf(first.getWeight()).isBF16();
+  dot = weightBf16 && elementOf(first.getInput()).isBF16() && b.target.bf16Dot;
+}
+
+void LinearKernel::findParts() {
+  DenseMap<Operation *, int> partOf;
+  std::vector<int> merged;
+  auto root = [&](int id) {
+    while (merged[id] != id)
+      id = merged[id];
+    return id;
+  };
+  for (Operation *op : kernel.ops) {
+    if (isa<LinearOp>(op)) {
+      partOf[op] = int(merged.size());
+      merged.push_back(partOf[op]);
+      continue;
+    }
+    for (Value operand : op->getOperands()) {
+      Operation *producer = operand.getDefiningOp();
+      if (!producer || !partOf.contains(producer))
+        continue;
+      int part = root(partOf[producer]);
+      if (partOf.contains(op)) {
+        int other = root(partOf[op]);
+        merged[std::max(part, other)] = std::min(part, other);
+      }
+      partOf[op] = root(part);
+    }
+  }
+  DenseMap<int, unsigned> place;
+  for (Operation *op : kernel.ops) {
+    if (!partOf.contains(op))
+      continue;
+    auto [it, added] = place.try_emplace(root(partOf[op]), unsigned(parts.size()));
+    if (added)
+      parts.emplace_back();
+    Part &part = parts[it->second];
+    if (auto linear = dyn_cast<LinearOp>(op)) {
+      part.linears.push_back(linear);
+      part.n = shapeOf(linear.getResult()).back();
+      part.panels = ceilDiv(part.n, kLanes);
+      continue;
+    }
+    for (Value operand : op->getOperands())
+      if (Operation *producer = operand.getDefiningOp(); producer && isSplat(producer))
+        part.epilogue.push_back(producer);
+    part.epilogue.push_back(op);
+  }
+}
+
+// The norm of a kernel with few rows is made by each thread for itself, which is cheaper than to meet.
+void LinearKernel::prepareInput() {
+  Value tensor = parts.front().linears.front().getInput();
+  if (Value memory = kernel.input(tensor)) {
+    input = b.reshape(memory, {m, k});
+    return;
+  }
+  input = b.scratch({m, k}, elementOf(tensor));
+  NormChain chain = normChain(kernel);
+  Value mine = arith::CmpIOp::create(b, arith::CmpIPredicate::eq, b.thread, b.index(0));
+  auto rows = [&](bool store) {
+    b.loop(b.index(0), b.index(m), 1, [&](Value row) { emitNormRow(b, kernel, chain, row, input, row, store); });
+  };
+  bool stores = llvm::any_of(chain.before, [&](Operation *op) { return bool(kernel.output(op->getResult(0))); });
+  if (stores)
+    b.when(mine, [&] { rows(true); }, [&] { rows(false); });
+  else
+    rows(false);
+}
+
+int64_t LinearKernel::tilePanels(const Part &part) const {
+  int64_t together = int64_t(part.linears.size());
+  int64_t budget = b.target.avx512 ? 24 : 6; // accumulators, of 16 lanes
+  int64_t most = m <= 2 ? 4 : b.target.avx512 ? 3 : 1;
+  return std::max<int64_t>(1, std::min({budget / (tileRows * together), most / together, part.panels}));
+}
+
+void LinearKernel::chooseTiles() {
+  int64_t most = b.target.avx512 ? 8 : 6;
+  tileRows = ceilDiv(m, ceilDiv(m, most));
+  if (m % most == 0 || m > 4 * most)
+    tileRows = std::min(m, most);
+  unroll = m <= 2 ? 4 : 2;
+}
+
+void LinearKernel::run() {
+  prepareInput();
+  chooseTiles();
+  if (m <= tileRows)
+    runFewRows();
+  else
+    runManyRows();
+}
+
+// One tile of rows: each thread has a range of panels.
+void LinearKernel::runFewRows() {
+  int64_t total = 0, offset = 0;
+  for (const Part &part : parts)
+    total += part.panels;
+  auto [begin, end] = b.share(total);
+  for (const Part &part : parts) {
+    int64_t width = tilePanels(part);
+    Value from = b.min(b.max(b.sub(begin, b.index(offset)), b.index(0)), b.index(part.panels));
+    Value to = b.min(b.max(b.sub(end, b.index(offset)), b.index(0)), b.index(part.panels));
+    Value wide = b.add(from, b.mul(b.div(b.sub(to, from), width), width));
+    b.loop(from, wide, width, [&](Value panel) { tile(part, {b.index(0), panel, m, width}); });
+    if (width > 1)
+      b.loop(wide, to, 1, [&](Value panel) { tile(part, {b.index(0), panel, m, 1}); });
+    offset += part.panels;
+  }
+}
+
+// Items are (group of panels, tile of rows): a thread stays with a group of panels while it can, for they are in its cache.
+void LinearKernel::runManyRows() {
+  int64_t rowTiles = ceilDiv(m, tileRows), total = 0, offset = 0;
+  for (const Part &part : parts)
+    total += ceilDiv(part.panels, tilePanels(part)) * rowTiles;
+  auto [begin, end] = b.share(total);
+  for (const Part &part : parts) {
+    int64_t width = tilePanels(part), groups = ceilDiv(part.panels, width);
+    int64_t lastRows = m - (rowTiles - 1) * tileRows, lastPanels = part.panels - (groups - 1) * width;
+    Value from = b.max(b.sub(begin, b.index(offset)), b.index(0));
+    Value to = b.min(b.sub(end, b.index(offset)), b.index(groups * rowTiles));
+    b.loop(from, to, 1, [&](Value item) {
+      Value group = b.div(item, rowTiles), rowTile = b.rem(item, rowTiles);
+      Value row = b.mul(rowTile, tileRows), panel = b.mul(group, width);
+      auto withPanels = [&](int64_t panels) {
+        auto whole = [&] { tile(part, {row, panel, tileRows, panels}); };
+        if (lastRows == tileRows)
+          return whole();
+        b.when(b.less(rowTile, b.index(rowTiles - 1)), whole, [&] { tile(part, {row, panel, lastRows, panels}); });
+      };
+      if (lastPanels == width)
+        return withPanels(width);
+      b.when(b.less(group, b.index(groups - 1)), [&] { withPanels(width); }, [&] { withPanels(lastPanels); });
+    });
+    offset += groups * rowTiles;
+  }
+}
+
+// Sums are in the order [row][linear][panel].
+void LinearKernel::tile(const Part &part, const Tile &tile) {
+  SmallVector<Value> sums = accumulate(part, tile);
+  size_t linears = part.linears.size();
+  for (int64_t r = 0; r < tile.rows; ++r)
+    for (int64_t p = 0; p < tile.panels; ++p) {
+      SmallVector<Value> mine;
+      for (size_t l = 0; l < linears; ++l)
+        mine.push_back(sums[(r * linears + l) * tile.panels + p]);
+      finish(part, b.add(tile.row, r), b.add(tile.panel, p), mine);
+    }
+}
+
+SmallVector<Value> LinearKernel::accumulate(const Part &part, const Tile &tile) {
+  SmallVector<Value> sums(tile.rows * part.linears.size() * tile.panels, b.splat(0));
+  int64_t steps = weightBf16 ? k / 2 : k, whole = steps / unroll * unroll;
+  if (whole)
+    sums = b.loop(b.index(0), b.index(whole), unroll, sums, [&](Value i, ValueRange carried) {
+      SmallVector<Value> next(carried);
+      for (int64_t u = 0; u < unroll; ++u)
+        next = step(part, tile, b.add(i, u), next);
+      return next;
+    });
+  for (int64_t i = whole; i < steps; ++i)
+    sums = step(part, tile, b.index(i), sums);
+  if (weightBf16 && k % 2)
+    sums = step(part, tile, b.index(steps), sums, true);
+  return sums;
+}
+
+// One column of f32 weights, or one pair of bf16 columns (`half`: the second lies beyond the input's end).
+SmallVector<Value> LinearKernel::step(const Part &part, const Tile &tile, Value i, SmallVector<Value> sums, bool half) {
+  SmallVector<std::pair<Value, Value>> weights;
+  for (LinearOp linear : part.linears)
+    for (int64_t p = 0; p < tile.panels; ++p) {
+      Value memory = kernel.input(linear.getWeight()), panel = b.add(tile.panel, p);
+      SmallVector<Value> at = {panel, i, b.index(0)};
+      if (dot)
+        weights.push_back({vector::LoadOp::create(b, VectorType::get({kLanes * 2}, b.getBF16Type()), memory, at), Value()});
+      else if (weightBf16)
+        weights.push_back(b.loadPair(memory, at));
+      else
+        weights.push_back({b.load(memory, at), Value()});
+    }
+  for (int64_t r = 0; r < tile.rows; ++r)
+    stepRow(part, b.add(tile.row, r), i, weights, MutableArrayRef<Value>(sums).slice(r * weights.size(), weights.size()), half);
+  return sums;
+}
+
+// A pair of the input's columns in every lane.
+Value LinearKernel::inputPair(Value row, Value i, bool half) {
+  auto pairs = VectorType::get({kLanes * 2}, b.getBF16Type());
+  Value bits;
+  if (half) {
+    Value one = memref::LoadOp::create(b, input, ValueRange{row, b.mul(i, 2)});
+    bits = arith::ExtUIOp::create(b, b.getI32Type(), arith::BitcastOp::create(b, b.getIntegerType(16), one));
+  } else {
+    Value pair = vector::LoadOp::create(b, VectorType::get({2}, b.getBF16Type()), input, ValueRange{row, b.mul(i, 2)});
+    bits = vector::ExtractOp::create(b, vector::BitCastOp::create(b, VectorType::get({1}, b.getI32Type()), pair), 0);
+  }
+  return vector::BitCastOp::create(b, pairs, b.broadcast(bits));
+}
+
+void LinearKernel::stepRow(const Part &part, Value row, Value i, ArrayRef<std::pair<Value, Value>> weights, MutableArrayRef<Value> sums, bool half) {
+  if (dot) {
+    Value pair = inputPair(row, i, half);
+    for (auto [sum, weight] : llvm::zip_equal(sums, weights))
+      sum = x86vector::DotBF16Op::create(b, sum.getType(), sum, weight.first, pair);
+    return;
+  }
+  Value column = weightBf16 ? b.mul(i, 2) : i;
+  Value x = b.loadSplat(input, {row, column});
+  for (auto [sum, weight] : llvm::zip_equal(sums, weights))
+    sum = b.fma(x, weight.first, sum);
+  if (!weightBf16 || half)
+    return;
+  Value y = b.loadSplat(input, {row, b.add(column, 1)});
+  for (auto [sum, weight] : llvm::zip_equal(sums, weights))
+    sum = b.fma(y, weight.second, sum);
+}
+
+// Bias, the elementwise ops that follow, and the stores, for 16 elements of a row.
+void LinearKernel::finish(const Part &part, Value row, Value panel, ArrayRef<Value> sums) {
+  Value column = b.mul(panel, kLanes);
+  Value mask = part.n % kLanes ? b.mask(b.min(b.sub(b.index(part.n), column), b.index(kLanes))) : Value();
+  Vectors vectors;
+  for (auto [op, value] : llvm::zip_equal(part.linears, sums)) {
+    LinearOp linear = op;
+    Value sum = value;
+    if (linear.getBias())
+      sum = b.addf(sum, b.load(kernel.input(linear.getBias()), column, kLanes, mask));
+    vectors[linear.getResult()] = b.round(sum, elementOf(linear.getResult()));
+  }
+  for (Operation *op : part.epilogue) {
+    for (Value operand : op->getOperands())
+      if (Value memory = kernel.input(operand); memory && !vectors.contains(operand))
+        vectors[operand] = b.load(b.reshape(memory, {m, part.n}), {row, column}, kLanes, mask);
+    evaluate(b, op, vectors);
+  }
+  auto save = [&](Value value) {
+    if (Value output = kernel.output(value))
+      b.store(vectors.lookup(value), b.reshape(output, {m, part.n}), {row, column}, mask);
+  };
+  for (LinearOp linear : part.linears)
+    save(linear.getResult());
+  for (Operation *op : part.epilogue)
+    save(op->getResult(0));
+}
+
+void emitLinear(KernelBuilder &b, Kernel &kernel) { LinearKernel(b, kernel).run(); }
+
+} // namespace tp::cpu
