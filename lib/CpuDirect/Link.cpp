@@ -39,14 +39,14 @@ Machine tp::cpu::hostMachine(const CpuOptions &options) {
   std::unique_ptr<llvm::TargetMachine> target = targetMachine(machine, error);
   if (!target)
     return machine;
-  // What the code generator may use, under the names that Linux gives the features.
+  // What the code generator may use.
   const std::pair<const char *, const char *> names[] = {
       {"avx", "avx"},           {"avx2", "avx2"},         {"fma", "fma"},           {"f16c", "f16c"},         {"avx512f", "avx512f"},
-      {"avx512bw", "avx512bw"}, {"avx512dq", "avx512dq"}, {"avx512vl", "avx512vl"}, {"bmi", "bmi1"},          {"bmi2", "bmi2"},
-      {"avx512bf16", "avx512_bf16"}};
-  for (auto [llvmName, linuxName] : names)
+      {"avx512bw", "avx512bw"}, {"avx512dq", "avx512dq"}, {"avx512vl", "avx512vl"}, {"bmi", "bmi"},          {"bmi2", "bmi2"},
+      {"avx512bf16", "avx512bf16"}};
+  for (auto [llvmName, name] : names)
     if (target->getMCSubtargetInfo()->checkFeatures(std::string("+") + llvmName))
-      machine.required.push_back(linuxName);
+      machine.required.push_back(name);
   machine.avx512bf16 = target->getMCSubtargetInfo()->checkFeatures("+avx512bf16");
   return machine;
 }

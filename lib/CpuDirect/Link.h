@@ -10,7 +10,7 @@ namespace tp::cpu {
 
 struct Machine {
   std::string cpu, features;
-  std::vector<std::string> required; // features the code may use, as /proc/cpuinfo names them
+  std::vector<std::string> required; // features the code may use, as GCC names them
   bool avx512bf16 = false;
 };
 

@@ -1,6 +1,6 @@
 // How ranks talk: one object per rank, made for the collectives of one manifest. `local` and `mpi` implement it, and
-// test/runtime/comm runs one suite on both: the same call gives the same bits on both, for sums run over the positions of a
-// group in order, 0 to n-1.
+// test/runtime/comm runs one suite on both: the same call gives the same bits on both, for sums run over the positions
+// of a group in order, 0 to n-1.
 #ifndef TP_RT_COMMUNICATOR_H
 #define TP_RT_COMMUNICATOR_H
 
@@ -22,9 +22,10 @@ public:
   int rank() const { return myRank; }
   int size() const { return ranks; }
 
-  // Runs collective `id` of the manifest. Every thread of the rank calls it with the same arguments; it starts with a barrier,
-  // so `src` may have been written by any thread before its call. On return all of `dst` is readable and `src` is free.
-  // all_reduce allows src == dst; otherwise they must not overlap. Throws RankError past the deadline, Stopped on a fault.
+  // Runs collective `id` of the manifest. Every thread of the rank calls it with the same arguments; it starts with a
+  // barrier, so `src` may have been written by any thread before its call. On return all of `dst` is readable and `src`
+  // is free. all_reduce allows src == dst; otherwise they must not overlap. Throws RankError past the deadline, Stopped
+  // on a fault.
   virtual void run(int64_t id, int64_t thread, const void *src, void *dst) = 0;
 
   // Host messages, called by one thread of each rank, in the same order everywhere.

@@ -95,8 +95,8 @@ void LocalCommunicator::meetHosts(const char *where) {
   while (missing == 0 && world.hostBusy.load(std::memory_order_acquire))
     missing = world.host.waitAgain(rank());
   if (missing != Barrier::met)
-    throw RankError(missing, std::string("stalled: not at ") + where + " after " +
-                                 seconds(world.policy.timeoutSeconds));
+    throw RankError(missing,
+                    std::string("stalled: not at ") + where + " after " + seconds(world.policy.timeoutSeconds));
 }
 
 void LocalCommunicator::broadcast(void *data, int64_t bytes, int root) {

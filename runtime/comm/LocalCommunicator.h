@@ -1,8 +1,8 @@
 // Ranks as teams of threads in one process, which read and write each other's memory.
 //
-// Every collective is two barriers over all threads of the group: after the first, every rank's `src` is complete and every
-// thread does its share of the work straight from the sources; after the second, sources may be overwritten. In all_reduce a
-// thread reduces its slice of the elements once and writes it into every rank's `dst`.
+// Every collective is two barriers over all threads of the group: after the first, every rank's `src` is complete and
+// every thread does its share of the work straight from the sources; after the second, sources may be overwritten. In
+// all_reduce a thread reduces its slice of the elements once and writes it into every rank's `dst`.
 #ifndef TP_RT_LOCALCOMMUNICATOR_H
 #define TP_RT_LOCALCOMMUNICATOR_H
 

@@ -42,7 +42,7 @@ private:
   struct Plan {
     std::vector<int> members;
     int me = 0;
-    std::vector<Transfer> sends, receives; // by position; not for all_reduce
+    std::vector<Transfer> sends, receives;  // by position; not for all_reduce
     std::vector<int64_t> sendAt, receiveAt; // offsets; -1: straight from src or into dst
     int64_t bytes = 0;
   };
@@ -67,8 +67,8 @@ private:
   Barrier team;
   std::vector<Plan> plans; // by collective
   Buffer staging;
-  std::vector<tp_message> messages;                // of thread 0
-  std::vector<std::vector<const void *>> sources;  // by thread
+  std::vector<tp_message> messages;               // of thread 0
+  std::vector<std::vector<const void *>> sources; // by thread
 };
 
 MpiCommunicator::MpiCommunicator(const Manifest &manifest, const tp_transport &transport, int threads,
@@ -226,10 +226,10 @@ void MpiCommunicator::move(const Plan &plan, const Collective &c, int64_t thread
       if (p == plan.me)
         continue;
       const Transfer &send = plan.sends[p], &receive = plan.receives[p];
-      const void *from = plan.sendAt[p] >= 0 ? stage(plan.sendAt[p])
-                                             : static_cast<const char *>(src) + send.srcOffset * element;
-      void *to = plan.receiveAt[p] >= 0 ? stage(plan.receiveAt[p])
-                                        : static_cast<char *>(dst) + receive.dstOffset * element;
+      const void *from =
+          plan.sendAt[p] >= 0 ? stage(plan.sendAt[p]) : static_cast<const char *>(src) + send.srcOffset * element;
+      void *to =
+          plan.receiveAt[p] >= 0 ? stage(plan.receiveAt[p]) : static_cast<char *>(dst) + receive.dstOffset * element;
       post(plan.members[p], from, send.elements() * element, to, receive.elements() * element);
     }
     exchange(nullptr, &c);

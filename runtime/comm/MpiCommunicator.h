@@ -1,9 +1,9 @@
-// Ranks as processes. One thread of the rank exchanges messages directly with every other rank of the group (groups are lists of
-// ranks made at start-up, no sub-communicators); all threads pack, reduce and unpack.
+// Ranks as processes. One thread of the rank exchanges messages directly with every other rank of the group (groups are
+// lists of ranks made at start-up, no sub-communicators); all threads pack, reduce and unpack.
 //
-// all_reduce gathers every rank's whole tensor and reduces it everywhere for small tensors and pairs; larger ones are scattered,
-// each rank reduces its slice, and the slices are gathered. Both reduce in the order of positions, as `local` does, so
-// the bits are the same on every rank and on both communicators. (MPI_Allreduce promises neither.)
+// all_reduce gathers every rank's whole tensor and reduces it everywhere for small tensors and pairs; larger ones are
+// scattered, each rank reduces its slice, and the slices are gathered. Both reduce in the order of positions, as
+// `local` does, so the bits are the same on every rank and on both communicators. (MPI_Allreduce promises neither.)
 #ifndef TP_RT_MPICOMMUNICATOR_H
 #define TP_RT_MPICOMMUNICATOR_H
 

@@ -1,5 +1,6 @@
-// The transport over Open MPI: nothing but point-to-point messages on a communicator of its own. MPI keeps messages between
-// two ranks in order and every rank runs the same collectives in the same order, so one tag is enough for all groups.
+// The transport over Open MPI: nothing but point-to-point messages on a communicator of its own. MPI keeps messages
+// between two ranks in order and every rank runs the same collectives in the same order, so one tag is enough for all
+// groups.
 #define _POSIX_C_SOURCE 200809L
 #include "tp_transport.h"
 
@@ -64,8 +65,9 @@ static int post(const tp_message *messages, int count, int *posted) {
   for (int i = 0; i < count; ++i)
     for (int piece = 0; piece < piecesOf(messages[i].receive_bytes); ++piece, ++n) {
       peers[n] = messages[i].peer;
-      code = MPI_Irecv((char *)messages[i].receive + (int64_t)piece * largestPiece,
-                       pieceBytes(messages[i].receive_bytes, piece), MPI_BYTE, messages[i].peer, tag, comm, &requests[n]);
+      code =
+          MPI_Irecv((char *)messages[i].receive + (int64_t)piece * largestPiece,
+                    pieceBytes(messages[i].receive_bytes, piece), MPI_BYTE, messages[i].peer, tag, comm, &requests[n]);
       if (code != MPI_SUCCESS)
         return code;
     }

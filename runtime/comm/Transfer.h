@@ -33,7 +33,8 @@ private:
   bool contiguous(const std::array<int64_t, 5> &stride) const;
 };
 
-// What position `from` of the group sends to position `to`. For reduce_scatter, the addend of `from`; for all_reduce, all.
+// What position `from` of the group sends to position `to`. For reduce_scatter, the addend of `from`; for all_reduce,
+// all.
 Transfer transferOf(const Collective &c, int64_t from, int64_t to);
 
 // Copies this share of the box.

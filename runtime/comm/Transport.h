@@ -1,4 +1,5 @@
-// Finding and opening the message-passing plugin. It is opened only under mpirun, so a machine without MPI runs everything else.
+// Finding and opening the message-passing plugin. It is opened only under mpirun, so a machine without MPI runs
+// everything else.
 #ifndef TP_RT_TRANSPORT_H
 #define TP_RT_TRANSPORT_H
 
@@ -11,15 +12,15 @@ namespace tp::rt {
 // Whether an MPI launcher started this process, by its environment (Open MPI, PMIx, PMI).
 bool startedByMpi();
 
-// Joins the MPI job; once per process, later calls return the same table. The plugin is libtp_comm_mpi.so beside this binary or
-// in ../lib, or the file that TP_COMM_MPI names. Throws Error when the plugin or the MPI library is missing.
+// Joins the MPI job; once per process, later calls return the same table. The plugin is libtp_comm_mpi.so beside this
+// binary or in ../lib, or the file that TP_COMM_MPI names. Throws Error when the plugin or the MPI library is missing.
 const tp_transport &openTransport();
 
 // The rank that the launcher gave this process, before MPI is opened; 0 when it says nothing.
 int mpiRankFromEnvironment();
 
-// Every rank calls it with what is wrong with it, or "". Returns the same on all: the lowest rank's error, with that rank in front
-// unless rank 0 has it, or "" when all is well.
+// Every rank calls it with what is wrong with it, or "". Returns the same on all: the lowest rank's error, with that
+// rank in front unless rank 0 has it, or "" when all is well.
 std::string agreeOnError(const tp_transport &transport, const std::string &error);
 
 } // namespace tp::rt

@@ -1,5 +1,5 @@
-// What the runtime asks of a message-passing library, as a C table, so that the library is opened at run time and a runtime
-// without one still starts. libtp_comm_mpi.so provides it for Open MPI; every algorithm stays in the runtime.
+// What the runtime asks of a message-passing library, as a C table, so that the library is opened at run time and a
+// runtime without one still starts. libtp_comm_mpi.so provides it for Open MPI; every algorithm stays in the runtime.
 #ifndef TP_TRANSPORT_H
 #define TP_TRANSPORT_H
 
@@ -24,8 +24,8 @@ typedef struct tp_message {
 typedef struct tp_transport {
   int rank, size;
   int local_size; // ranks on this host
-  // Exchanges all messages at once. `yield`: offer the core to others while waiting. Returns -1 when done, the rank of a peer
-  // that did not answer within `seconds`, or -2 on an error of the library, with its text in `error`.
+  // Exchanges all messages at once. `yield`: offer the core to others while waiting. Returns -1 when done, the rank of
+  // a peer that did not answer within `seconds`, or -2 on an error of the library, with its text in `error`.
   int (*exchange)(const tp_message *messages, int count, int yield, double seconds, char *error, int error_size);
   // Ends every rank at once; does not return.
   void (*abort)(int code);

@@ -1,9 +1,11 @@
 // A barrier for a fixed set of threads that meet thousands of times per second.
 //
 // Each party owns one cache line with the number of barriers it has entered.
-//  - spin: a party waits until every line has reached its own number. One cache-line transfer is the whole cost, so this is
+//  - spin: a party waits until every line has reached its own number. One cache-line transfer is the whole cost, so
+//  this is
 //    used where every thread has a hardware thread of its own.
-//  - block: the last party to arrive wakes the others, which sleep in a futex. Used where threads outnumber the hardware.
+//  - block: the last party to arrive wakes the others, which sleep in a futex. Used where threads outnumber the
+//  hardware.
 // A wait ends early when the fault is raised or the deadline passes.
 #ifndef TP_RT_BARRIER_H
 #define TP_RT_BARRIER_H
@@ -30,8 +32,8 @@ public:
 
   static constexpr int met = -1;
 
-  // Enters as party `self` (0 <= self < parties). Returns `met` when all have entered; when the deadline has passed, the
-  // number of a party that is missing. Throws Stopped when the fault is raised meanwhile.
+  // Enters as party `self` (0 <= self < parties). Returns `met` when all have entered; when the deadline has passed,
+  // the number of a party that is missing. Throws Stopped when the fault is raised meanwhile.
   int wait(int self);
   // Waits on, for another deadline, after wait() returned a missing party.
   int waitAgain(int self);

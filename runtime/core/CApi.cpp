@@ -83,7 +83,7 @@ void tp_package_close(tp_package *package) { delete package; }
 
 void tp_package_describe(const tp_package *package, tp_package_info *info) {
   const Manifest &m = package->package->manifest();
-  *info = {m.ranks,       m.batch,      m.maxSeq,     m.model.vocabSize,    m.model.hiddenSize,  m.model.layers,
+  *info = {m.ranks,       m.batch,      m.maxSeq,     m.model.vocabSize,   m.model.hiddenSize,        m.model.layers,
            m.weightBytes, m.stateBytes, m.arenaBytes, m.model.isEncoder(), package->codec.has_value()};
 }
 
@@ -96,9 +96,8 @@ int64_t tp_tokenize_chat(const tp_package *package, const char *message, int32_t
 }
 
 int64_t tp_detokenize(const tp_package *package, const int32_t *tokens, int64_t count, char *text, int64_t capacity) {
-  return guarded<int64_t>(-1, [&] {
-    return give(codecOf(package).tokenizer().decode({tokens, size_t(count)}, true), text, capacity);
-  });
+  return guarded<int64_t>(
+      -1, [&] { return give(codecOf(package).tokenizer().decode({tokens, size_t(count)}, true), text, capacity); });
 }
 
 tp_session *tp_session_open(const tp_package *package, int32_t threads) {

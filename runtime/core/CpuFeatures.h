@@ -7,8 +7,8 @@
 
 namespace tp::rt {
 
-// Names as LLVM spells them ("avx512f", "sse4.2"). Throws Error that names `file` and the architecture or the first feature
-// that this machine lacks or that this runtime does not know.
+// Names as LLVM spells them ("avx512f", "sse4.2"). Throws Error that names `file` and the architecture or the first
+// feature that this machine lacks or that this runtime does not know.
 void requireCpu(const std::string &arch, const std::vector<std::string> &features, const std::string &file);
 
 } // namespace tp::rt

@@ -202,7 +202,8 @@ void Engine::run(const std::function<void(Worker &)> &job) {
       state->finished.wait_for(lock, grace, done);
       break;
     }
-  // A stuck thread goes on with the job when it wakes up: then the job stays, with the state, until that thread is gone.
+  // A stuck thread goes on with the job when it wakes up: then the job stays, with the state, until that thread is
+  // gone.
   if (done())
     state->job.reset();
   if (state->fault.raised())

@@ -1,5 +1,5 @@
-// The ranks of this process and their threads. A job is one function that every thread of every rank runs; inside it a thread
-// is a Worker, which calls the package's entries and meets the others. Between jobs the threads sleep.
+// The ranks of this process and their threads. A job is one function that every thread of every rank runs; inside it a
+// thread is a Worker, which calls the package's entries and meets the others. Between jobs the threads sleep.
 //
 //   local:  all ranks of the package, as teams of threads
 //   mpi:    this process's rank alone; the other processes must run the same jobs
@@ -45,8 +45,8 @@ public:
   Communicator &comm() const;
   // Meets the rank's other threads; throws Stopped or RankError.
   void barrier();
-  // Runs an entry; every thread of the rank calls it. Inputs must be in place, and visible through a barrier, before; outputs
-  // are complete after the next barrier. Throws Stopped when any rank failed meanwhile.
+  // Runs an entry; every thread of the rank calls it. Inputs must be in place, and visible through a barrier, before;
+  // outputs are complete after the next barrier. Throws Stopped when any rank failed meanwhile.
   void call(const Entry &entry);
   // An input or output of an entry in this rank's arena. T: int32_t or float.
   template <typename T> T *data(const Tensor &tensor) const { return reinterpret_cast<T *>(arena() + tensor.offset); }
@@ -68,8 +68,8 @@ public:
   Engine(const Engine &) = delete;
   Engine &operator=(const Engine &) = delete;
 
-  // Runs the job and waits. The first failure of any rank ends it on every rank, is thrown as Error ("rank 2: why"), and
-  // leaves the engine unusable.
+  // Runs the job and waits. The first failure of any rank ends it on every rank, is thrown as Error ("rank 2: why"),
+  // and leaves the engine unusable.
   void run(const std::function<void(Worker &)> &job);
 
   int localRanks() const;

@@ -1,4 +1,5 @@
-// The runtime's one exception. Messages are lowercase, without a full stop, and say what was expected, what was found and where.
+// The runtime's one exception. Messages are lowercase, without a full stop, and say what was expected, what was found
+// and where.
 #ifndef TP_RT_ERROR_H
 #define TP_RT_ERROR_H
 

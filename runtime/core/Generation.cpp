@@ -199,7 +199,8 @@ void Generation::decodeSteps(Worker &worker) {
     result.decode.seconds = secondsSince(begin);
 }
 
-// Brings rank 0's decisions to every thread of every rank, with the inputs of the next step in place. False: all is done.
+// Brings rank 0's decisions to every thread of every rank, with the inputs of the next step in place. False: all is
+// done.
 bool Generation::agreeOnFeeds(Worker &worker) {
   RankView &view = viewOf(worker);
   if (worker.first()) {

@@ -27,7 +27,8 @@ public:
   std::string oneOf(const std::vector<std::string> &choices) const;
   std::vector<std::string> strings() const;
   std::vector<int64_t> integers(int64_t low, int64_t high) const;
-  size_t forEach(const std::function<void(const JsonReader &)> &visit) const; // an array's elements; returns their number
+  size_t
+  forEach(const std::function<void(const JsonReader &)> &visit) const; // an array's elements; returns their number
 
   // "FILE: key 'a.b': message".
   [[noreturn]] void fail(const std::string &message) const;

@@ -34,14 +34,14 @@ struct Collective {
   std::vector<std::string> axes;
   ElementType type = ElementType::f32;
   Reduction reduction = Reduction::sum;
-  int64_t count = 0;                // all_reduce, permute: elements
-  int64_t outer = 1, inner = 1;     // all_gather, reduce_scatter
-  Windows windows;                  // all_gather, reduce_scatter
-  std::vector<int64_t> shape;       // all_to_all: the source's
+  int64_t count = 0;            // all_reduce, permute: elements
+  int64_t outer = 1, inner = 1; // all_gather, reduce_scatter
+  Windows windows;              // all_gather, reduce_scatter
+  std::vector<int64_t> shape;   // all_to_all: the source's
   int64_t splitDim = 0, concatDim = 0;
-  Windows split, concat;            // all_to_all
-  std::vector<int64_t> source;      // permute
-  int64_t bytes = 0;                // sent by one device, ring model
+  Windows split, concat;       // all_to_all
+  std::vector<int64_t> source; // permute
+  int64_t bytes = 0;           // sent by one device, ring model
   std::string origin;
 
   // "all_reduce (layer: tp.linear wo, partial sum)", for messages.

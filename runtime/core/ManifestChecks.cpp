@@ -45,8 +45,8 @@ void checkFileName(const std::string &name, const JsonReader &where) {
 
 void checkAxes(const std::vector<std::string> &axes, const Manifest &manifest, const JsonReader &where) {
   for (size_t i = 0; i < axes.size(); ++i) {
-    bool known = std::any_of(manifest.mesh.begin(), manifest.mesh.end(),
-                             [&](const Axis &axis) { return axis.name == axes[i]; });
+    bool known =
+        std::any_of(manifest.mesh.begin(), manifest.mesh.end(), [&](const Axis &axis) { return axis.name == axes[i]; });
     if (!known)
       where.fail("the mesh has no axis '" + axes[i] + "'");
     if (std::find(axes.begin(), axes.begin() + i, axes[i]) != axes.begin() + i)
@@ -90,8 +90,8 @@ void checkCollective(const Collective &c, int64_t groupSize, const JsonReader &w
     break;
   case CollectiveKind::permute:
     if (int64_t(c.source.size()) != groupSize)
-      where.at("source").fail("expected one position per rank of the group, " + std::to_string(groupSize) +
-                              ", found " + std::to_string(c.source.size()));
+      where.at("source").fail("expected one position per rank of the group, " + std::to_string(groupSize) + ", found " +
+                              std::to_string(c.source.size()));
     break;
   case CollectiveKind::allGather:
   case CollectiveKind::reduceScatter:

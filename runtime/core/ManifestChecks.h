@@ -1,4 +1,5 @@
-// What a manifest must satisfy beyond the types of its fields. Each check throws through the reader, which names the key.
+// What a manifest must satisfy beyond the types of its fields. Each check throws through the reader, which names the
+// key.
 #ifndef TP_RT_MANIFESTCHECKS_H
 #define TP_RT_MANIFESTCHECKS_H
 

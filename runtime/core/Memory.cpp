@@ -71,8 +71,8 @@ void MappedFile::prefault(int64_t index, int64_t parts) const {
 
 Buffer::Buffer(int64_t bytes) : bytes(bytes) {
   reserved = (bytes + hugePage - 1) / hugePage * hugePage + hugePage;
-  void *address = mmap(nullptr, size_t(reserved), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE,
-                       -1, 0);
+  void *address =
+      mmap(nullptr, size_t(reserved), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
   if (address == MAP_FAILED)
     throw Error("cannot allocate " + std::to_string(bytes) + " bytes: " + std::strerror(errno));
   base = static_cast<char *>(address);

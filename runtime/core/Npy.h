@@ -9,8 +9,8 @@
 
 namespace tp::rt {
 
-// A file that exists whole or not at all: written beside its place and renamed by commit(). The constructor opens it, so that
-// an unwritable place is known before the work; without commit() nothing is left behind.
+// A file that exists whole or not at all: written beside its place and renamed by commit(). The constructor opens it,
+// so that an unwritable place is known before the work; without commit() nothing is left behind.
 class OutputFile {
 public:
   explicit OutputFile(const std::string &path); // throws Error

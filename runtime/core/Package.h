@@ -1,4 +1,5 @@
-// A package folder opened for running: its manifest, its code and the paths of its other files. Nothing of it is written.
+// A package folder opened for running: its manifest, its code and the paths of its other files. Nothing of it is
+// written.
 #ifndef TP_RT_PACKAGE_H
 #define TP_RT_PACKAGE_H
 
@@ -12,8 +13,8 @@ namespace tp::rt {
 
 class Package {
 public:
-  // Checks everything that can be checked without running: the manifest, this machine's CPU, each file's presence and size,
-  // each entry's symbol. Throws Error with one line that names the file and the key.
+  // Checks everything that can be checked without running: the manifest, this machine's CPU, each file's presence and
+  // size, each entry's symbol. Throws Error with one line that names the file and the key.
   explicit Package(const std::string &folder);
   Package(const Package &) = delete;
   Package &operator=(const Package &) = delete;

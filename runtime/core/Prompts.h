@@ -15,8 +15,8 @@ public:
   // Tokens of a text as the model was trained to read it: bos in front where the checkpoint asks for it, exactly once.
   // Special tokens written in the text are recognised.
   std::vector<int32_t> encode(const std::string &text) const;
-  // Tokens of one user message in the chat template. Throws Error that names the known families when the template is missing
-  // or of another family.
+  // Tokens of one user message in the chat template. Throws Error that names the known families when the template is
+  // missing or of another family.
   std::vector<int32_t> encodeChat(const std::string &message) const;
 
   const Tokenizer &tokenizer() const { return loaded; }

@@ -76,9 +76,8 @@ void Sampler::keepNucleus() {
   // All tokens below this weight together stay under 1 - topP: none of them is needed, and most need no sorting.
   double least = (1 - sampling.topP) * total / double(candidates.size());
   std::erase_if(candidates, [&](const auto &candidate) { return candidate.first < least && candidate.first < 1; });
-  std::sort(candidates.begin(), candidates.end(), [](const auto &a, const auto &b) {
-    return a.first != b.first ? a.first > b.first : a.second < b.second;
-  });
+  std::sort(candidates.begin(), candidates.end(),
+            [](const auto &a, const auto &b) { return a.first != b.first ? a.first > b.first : a.second < b.second; });
   double sum = 0;
   size_t kept = 0;
   while (kept < candidates.size() && (kept == 0 || sum < sampling.topP * total))

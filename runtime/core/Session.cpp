@@ -100,8 +100,14 @@ Request Session::agreed(const Request &request) {
     return request;
   Communicator &comm = engine.comm();
   const Sampling &s = request.sampling;
-  Header header{int64_t(request.prompts.size()), request.maxTokens, request.ignoreEos, s.topK,
-                request.wantOutput,              s.seed,            s.temperature,     s.topP};
+  Header header{int64_t(request.prompts.size()),
+                request.maxTokens,
+                request.ignoreEos,
+                s.topK,
+                request.wantOutput,
+                s.seed,
+                s.temperature,
+                s.topP};
   comm.broadcast(&header, sizeof(header), 0);
   Request result = request;
   result.maxTokens = header.maxTokens;
@@ -138,9 +144,8 @@ Result Session::generate(const Request &asked) {
   engine.reset();
   auto run = std::make_shared<Run>(manifest(), std::move(request), engine.localRanks());
   bool encoder = manifest().model.isEncoder();
-  engine.run([run, encoder](Worker &worker) {
-    encoder ? run->generation.encoder(worker) : run->generation.decoder(worker);
-  });
+  engine.run(
+      [run, encoder](Worker &worker) { encoder ? run->generation.encoder(worker) : run->generation.decoder(worker); });
   return std::move(run->result);
 }
 

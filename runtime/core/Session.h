@@ -1,7 +1,8 @@
 // Generation with a package: prompts in, tokens out, on all ranks.
 //
-// All sequences of a run go through the prompt in the same chunks. A sequence that ends in a chunk takes its logits from it; in
-// later chunks it runs along with padding, whose cache entries lie behind its end and are overwritten before they are read.
+// All sequences of a run go through the prompt in the same chunks. A sequence that ends in a chunk takes its logits
+// from it; in later chunks it runs along with padding, whose cache entries lie behind its end and are overwritten
+// before they are read.
 #ifndef TP_RT_SESSION_H
 #define TP_RT_SESSION_H
 
@@ -19,8 +20,8 @@ struct Request {
   bool ignoreEos = false;
   Sampling sampling;
   bool wantOutput = false; // the logits of every prompt position (decoder)
-  // Called for each generated token (eos too), in rank 0's process, from a thread of the runtime, one call at a time. False
-  // ends the run after this step.
+  // Called for each generated token (eos too), in rank 0's process, from a thread of the runtime, one call at a time.
+  // False ends the run after this step.
   std::function<bool(int64_t sequence, int32_t token)> onToken;
 };
 
@@ -37,8 +38,8 @@ struct Timing {
 struct Result {
   std::vector<Sequence> sequences; // by prompt; on rank 0's process only, as are the others
   Timing prefill, decode;
-  // Logits of prompt positions, or an encoder's hidden states: [positions, width] for one prompt, [prompts, longest, width]
-  // with zeros behind shorter prompts for several. Empty unless asked for.
+  // Logits of prompt positions, or an encoder's hidden states: [positions, width] for one prompt, [prompts, longest,
+  // width] with zeros behind shorter prompts for several. Empty unless asked for.
   std::vector<float> output;
   std::vector<int64_t> outputShape;
 };
@@ -50,8 +51,9 @@ class Session {
 public:
   Session(std::shared_ptr<const Package> package, EngineOptions options);
 
-  // Runs a decoder or, for an encoder, the one pass over the prompts (the output is then its hidden states). Under mpi every
-  // process calls it and rank 0's request counts. Throws Error; after a failure of a rank the session is unusable.
+  // Runs a decoder or, for an encoder, the one pass over the prompts (the output is then its hidden states). Under mpi
+  // every process calls it and rank 0's request counts. Throws Error; after a failure of a rank the session is
+  // unusable.
   Result generate(const Request &request);
 
   // Since the last generate(), for every rank; under mpi every process must call it.

@@ -9,13 +9,13 @@ namespace {
 void meetTeam(RankState &state, int64_t thread) {
   int missing = state.team->wait(int(thread));
   if (missing != Barrier::met)
-    throw RankError(int(state.frame.rank), "stalled: thread " + std::to_string(missing) + " is not at a barrier after " +
-                                               std::to_string(int64_t(state.engine->policy.timeoutSeconds + 0.999)) +
-                                               " s");
+    throw RankError(int(state.frame.rank),
+                    "stalled: thread " + std::to_string(missing) + " is not at a barrier after " +
+                        std::to_string(int64_t(state.engine->policy.timeoutSeconds + 0.999)) + " s");
 }
 
-// The callbacks must not throw through the program, which has no unwind tables: they record the failure and jump out. Nothing
-// with a destructor may live in the frames that are jumped over, so the work is in functions of its own.
+// The callbacks must not throw through the program, which has no unwind tables: they record the failure and jump out.
+// Nothing with a destructor may live in the frames that are jumped over, so the work is in functions of its own.
 bool tryBarrier(RankState &state, int64_t thread) noexcept {
   try {
     meetTeam(state, thread);

@@ -1,9 +1,9 @@
-// The runtime's C interface: open a package, run it, read tokens and logits. libtp_runtime.so provides it and needs libc alone
-// (and PCRE2 for the tokenizer).
+// The runtime's C interface: open a package, run it, read tokens and logits. libtp_runtime.so provides it and needs
+// libc alone (and PCRE2 for the tokenizer).
 //
-// Functions that can fail return 0 (or a null pointer, or a negative number, as each says); tp_last_error() then says why. Ranks
-// are threads of the calling process; under mpirun each process is a rank, and every process makes the same calls.
-// Handles are not to be used from two threads at once; different handles may.
+// Functions that can fail return 0 (or a null pointer, or a negative number, as each says); tp_last_error() then says
+// why. Ranks are threads of the calling process; under mpirun each process is a rank, and every process makes the same
+// calls. Handles are not to be used from two threads at once; different handles may.
 #ifndef TP_RUNTIME_H
 #define TP_RUNTIME_H
 
@@ -25,7 +25,8 @@ typedef struct tp_session tp_session;
 // Why the last call of this thread failed: one line, lowercase. Never null; valid until the thread's next call.
 TP_API const char *tp_last_error(void);
 
-// ---- packages -------------------------------------------------------------------------------------------------------------
+// ---- packages
+// -------------------------------------------------------------------------------------------------------------
 
 // Opens a package folder and checks it: manifest, CPU features, files, code. Null on failure.
 TP_API tp_package *tp_package_open(const char *folder);
@@ -42,14 +43,16 @@ TP_API void tp_package_describe(const tp_package *package, tp_package_info *info
 // Token ids of UTF-8 text, with what the tokenizer puts around a text (bos). Returns their number, of which the first
 // `capacity` are written; -1 on failure (the package has no tokenizer).
 TP_API int64_t tp_tokenize(const tp_package *package, const char *text, int32_t *tokens, int64_t capacity);
-// The same for one user message in the chat template of the checkpoint; -1 also when the template is of no known family.
+// The same for one user message in the chat template of the checkpoint; -1 also when the template is of no known
+// family.
 TP_API int64_t tp_tokenize_chat(const tp_package *package, const char *message, int32_t *tokens, int64_t capacity);
-// UTF-8 text of tokens, special ones left out, without a terminating zero. Returns its bytes, of which the first `capacity` are
-// written; -1 on failure.
+// UTF-8 text of tokens, special ones left out, without a terminating zero. Returns its bytes, of which the first
+// `capacity` are written; -1 on failure.
 TP_API int64_t tp_detokenize(const tp_package *package, const int32_t *tokens, int64_t count, char *text,
                              int64_t capacity);
 
-// ---- sessions -------------------------------------------------------------------------------------------------------------
+// ---- sessions
+// -------------------------------------------------------------------------------------------------------------
 
 // Maps weights, allocates memory, starts the ranks. `threads` per rank, 0: hardware threads / ranks. Null on failure.
 TP_API tp_session *tp_session_open(const tp_package *package, int32_t threads);
@@ -60,8 +63,8 @@ typedef struct tp_prompt {
   int64_t count;
 } tp_prompt;
 
-// Called for each generated token, one call at a time, from a thread of the runtime while tp_generate waits. `sequence`: index of
-// the prompt. Returns 0 to end the run after this step, anything else to go on.
+// Called for each generated token, one call at a time, from a thread of the runtime while tp_generate waits.
+// `sequence`: index of the prompt. Returns 0 to end the run after this step, anything else to go on.
 typedef int32_t (*tp_token_callback)(void *user, int64_t sequence, int32_t token);
 
 typedef struct tp_request {
@@ -84,13 +87,14 @@ TP_API void tp_request_init(tp_request *request);
 // Runs the request. 1 on success, 0 on failure. After a rank has failed the session only closes.
 TP_API int32_t tp_generate(tp_session *session, const tp_request *request);
 
-// Results of the last tp_generate; pointers are valid until the next one or the close. Under mpirun only rank 0 has them.
-// Tokens of a sequence: `*count` of them.
+// Results of the last tp_generate; pointers are valid until the next one or the close. Under mpirun only rank 0 has
+// them. Tokens of a sequence: `*count` of them.
 TP_API const int32_t *tp_result_tokens(const tp_session *session, int64_t sequence, int64_t *count);
 // "eos", "length", "max_seq" or "stopped" ("none" when no tokens were asked for).
 TP_API const char *tp_result_finish(const tp_session *session, int64_t sequence);
-// Logits of prompt positions or hidden states, float32 in C order: shape [positions, width] for one prompt, [prompts, longest,
-// width] for several. Writes up to three sizes to `shape`, returns the data, or null when there is none; `*rank` is 2 or 3.
+// Logits of prompt positions or hidden states, float32 in C order: shape [positions, width] for one prompt, [prompts,
+// longest, width] for several. Writes up to three sizes to `shape`, returns the data, or null when there is none;
+// `*rank` is 2 or 3.
 TP_API const float *tp_result_output(const tp_session *session, int64_t shape[3], int32_t *rank);
 
 typedef struct tp_timing {

@@ -10,10 +10,10 @@
 namespace tp::run {
 namespace {
 
-constexpr const char *about =
-    "Runs a package that tp-compile wrote: starts its ranks, generates text.\n\n"
-    "Ranks are threads of this process. Under mpirun -n RANKS each process is one rank, on one host or several, and rank 0\n"
-    "reads the prompts and prints.";
+constexpr const char *about = "Runs a package that tp-compile wrote: starts its ranks, generates text.\n\n"
+                              "Ranks are threads of this process. Under mpirun -n RANKS each process is one rank, on "
+                              "one host or several, and rank 0\n"
+                              "reads the prompts and prints.";
 
 constexpr const char *environment =
     "Environment:\n"
@@ -62,8 +62,9 @@ void addGeneration(CLI::App &app, Options &options) {
 
 void addOutput(CLI::App &app, Options &options) {
   const std::map<std::string, Print> prints{{"text", Print::text}, {"ids", Print::ids}, {"json", Print::json}};
-  app.add_option("--print", options.print,
-                 "text, streamed for one prompt; ids: one line of generated token ids per prompt; json: one object per prompt")
+  app.add_option(
+         "--print", options.print,
+         "text, streamed for one prompt; ids: one line of generated token ids per prompt; json: one object per prompt")
       ->transform(CLI::CheckedTransformer(prints).description("text|ids|json"))
       ->default_str("text");
   app.add_option("--threads", options.threads, "threads per rank (default: hardware threads / ranks of this host)")
@@ -71,9 +72,10 @@ void addOutput(CLI::App &app, Options &options) {
       ->type_name("N");
   app.add_option("--stats", options.stats, "write tokens per second, memory and collectives of every rank as JSON")
       ->type_name("FILE");
-  app.add_option("--output", options.output,
-                 "write the logits of every prompt position (an encoder: its hidden states) as float32 NumPy, [positions, "
-                 "width] for one prompt, [prompts, longest, width] with zeros behind shorter ones for several")
+  app.add_option(
+         "--output", options.output,
+         "write the logits of every prompt position (an encoder: its hidden states) as float32 NumPy, [positions, "
+         "width] for one prompt, [prompts, longest, width] with zeros behind shorter ones for several")
       ->type_name("FILE.npy");
 }
 

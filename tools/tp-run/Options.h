@@ -26,7 +26,7 @@ struct Options {
   bool ignoreEos = false;
   rt::Sampling sampling;
   Print print = Print::text;
-  int threads = 0; // 0: chosen by the runtime
+  int threads = 0;           // 0: chosen by the runtime
   std::string stats, output; // file names; empty: none
 };
 

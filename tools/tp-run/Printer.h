@@ -13,7 +13,8 @@ public:
   // `codec` may be null unless text is printed. One prompt's text is streamed; several are printed one after the other.
   Printer(Print print, size_t prompts, const rt::TextCodec *codec);
 
-  // A token of a sequence, in the order of generation. False when standard output is closed: there is no one to go on for.
+  // A token of a sequence, in the order of generation. False when standard output is closed: there is no one to go on
+  // for.
   bool token(int64_t sequence, int32_t token);
   // The end of the run. Throws rt::Error when standard output could not be written.
   void finish(const rt::Result &result, const std::vector<std::vector<int32_t>> &prompts);

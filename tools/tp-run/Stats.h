@@ -6,7 +6,8 @@
 
 namespace tp::run {
 
-// {"prefill": {"tokens", "seconds", "tokens_per_second"}, "decode": {...}, "load_seconds", "ranks": [...]}; bytes and seconds.
+// {"prefill": {"tokens", "seconds", "tokens_per_second"}, "decode": {...}, "load_seconds", "ranks": [...]}; bytes and
+// seconds.
 std::string statsJson(const rt::Result &result, const std::vector<rt::RankStats> &ranks, double loadSeconds);
 
 } // namespace tp::run

@@ -1,4 +1,5 @@
-// tp-run: runs a package. The work is the runtime's (core/Session); here are the command line, the files and what is printed.
+// tp-run: runs a package. The work is the runtime's (core/Session); here are the command line, the files and what is
+// printed.
 #include "Options.h"
 #include "Printer.h"
 #include "Stats.h"

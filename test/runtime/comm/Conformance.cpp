@@ -1,5 +1,5 @@
-// One suite for all communicators: every kind, type and group, even and uneven, against the reference, to the bit. Alone it
-// runs ranks as threads, 1 to 8; under mpirun ranks as processes, as many as were started.
+// One suite for all communicators: every kind, type and group, even and uneven, against the reference, to the bit.
+// Alone it runs ranks as threads, 1 to 8; under mpirun ranks as processes, as many as were started.
 #include "comm/Harness.h"
 #include "comm/Reference.h"
 #include "comm/Transport.h"

@@ -1,5 +1,5 @@
-// A rank that fails or stalls ends every rank, with its number and the reason. (Under mpirun: TpRunTest, for a failure ends the
-// process there.)
+// A rank that fails or stalls ends every rank, with its number and the reason. (Under mpirun: TpRunTest, for a failure
+// ends the process there.)
 #include "comm/Harness.h"
 
 #include <gtest/gtest.h>

@@ -61,7 +61,8 @@ TEST_P(BarrierTest, AFaultEndsTheWait) {
   EXPECT_EQ(fault.message(), "rank 1: broken");
 }
 
-INSTANTIATE_TEST_SUITE_P(Wait, BarrierTest, testing::Bool(), [](const auto &info) { return info.param ? "spin" : "block"; });
+INSTANTIATE_TEST_SUITE_P(Wait, BarrierTest, testing::Bool(),
+                         [](const auto &info) { return info.param ? "spin" : "block"; });
 
 TEST(Timeout, IsReadFromTheEnvironment) {
   unsetenv("TP_TIMEOUT");

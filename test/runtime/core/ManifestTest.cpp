@@ -86,16 +86,18 @@ TEST(Manifest, EntriesMustHaveTheShapesOfTheirKind) {
 }
 
 Json gather(std::vector<int> starts, std::vector<int> lengths) {
-  return {{"kind", "all_gather"}, {"axes", {"tp"}}, {"type", "f32"}, {"outer", 1},         {"inner", 4},        {"global", 5},
-          {"local", 3},           {"bytes", 1},     {"origin", ""},  {"starts", starts}, {"lengths", lengths}};
+  return {{"kind", "all_gather"}, {"axes", {"tp"}},   {"type", "f32"},     {"outer", 1},
+          {"inner", 4},           {"global", 5},      {"local", 3},        {"bytes", 1},
+          {"origin", ""},         {"starts", starts}, {"lengths", lengths}};
 }
 
 TEST(Manifest, GatheredWindowsCoverTheWhole) {
   auto with = [](Json c) { return parseError([&](Json &json) { json["collectives"].push_back(c); }); };
   EXPECT_EQ(with(gather({0, 3}, {3, 2})), "no error");
   EXPECT_EQ(with(gather({2, 0}, {3, 2})), "no error");
-  EXPECT_EQ(with(gather({0, 2}, {3, 3})), "m: key 'collectives[2].starts': windows do not follow each other: one ends at 3, "
-                                          "the next starts at 2");
+  EXPECT_EQ(with(gather({0, 2}, {3, 3})),
+            "m: key 'collectives[2].starts': windows do not follow each other: one ends at 3, "
+            "the next starts at 2");
   EXPECT_EQ(with(gather({0, 3}, {3, 1})), "m: key 'collectives[2].lengths': windows end at 4, expected 5");
   EXPECT_EQ(with(gather({0, 3}, {3, 3})),
             "m: key 'collectives[2].lengths': the window of position 1 ends at 6, behind 5");

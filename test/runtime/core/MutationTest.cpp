@@ -1,4 +1,5 @@
-// Manifests with random damage: opening such a package succeeds or throws Error with one line; it does not crash or hang.
+// Manifests with random damage: opening such a package succeeds or throws Error with one line; it does not crash or
+// hang.
 #include "core/Error.h"
 #include "core/Package.h"
 #include "core/ToyPackage.h"
@@ -59,10 +60,36 @@ public:
 private:
   int64_t pick(int64_t low, int64_t high) { return std::uniform_int_distribution<int64_t>(low, high)(random); }
   Json value() {
-    const Json values[] = {nullptr,  true,       -1,         0,         1,  2,   3,           INT64_MAX, INT64_MIN, UINT64_MAX,
-                           1e300,    0.5,        "",         "..",      "tp", "f32", "all_gather", "permute", "i32",
-                           {1, 2},   {0, 0},     {5, -5},    {{"a", 1}}, Json::array(), Json::object(), 1 << 20,
-                           int64_t(1) << 40, int64_t(1) << 50, "toy_decode", std::string(5000, 'x')};
+    const Json values[] = {nullptr,
+                           true,
+                           -1,
+                           0,
+                           1,
+                           2,
+                           3,
+                           INT64_MAX,
+                           INT64_MIN,
+                           UINT64_MAX,
+                           1e300,
+                           0.5,
+                           "",
+                           "..",
+                           "tp",
+                           "f32",
+                           "all_gather",
+                           "permute",
+                           "i32",
+                           {1, 2},
+                           {0, 0},
+                           {5, -5},
+                           {{"a", 1}},
+                           Json::array(),
+                           Json::object(),
+                           1 << 20,
+                           int64_t(1) << 40,
+                           int64_t(1) << 50,
+                           "toy_decode",
+                           std::string(5000, 'x')};
     return values[pick(0, int64_t(std::size(values)) - 1)];
   }
   std::mt19937 random;
@@ -75,10 +102,21 @@ TEST(Mutation, TwoThousandDamagedManifestsNeverCrash) {
   Json windows{{"dim", 0}, {"global", 4}, {"local", 2}, {"starts", {0, 2}}, {"lengths", {2, 2}}};
   Json concat = windows;
   concat["dim"] = 1;
-  good["collectives"].push_back({{"kind", "all_to_all"}, {"axes", {"tp"}}, {"type", "f32"}, {"shape", {4, 2}}, {"bytes", 8},
-                                 {"origin", ""}, {"split", windows}, {"concat", concat}});
-  good["collectives"].push_back({{"kind", "permute"}, {"axes", {"tp"}}, {"type", "i32"}, {"count", 4}, {"source", {-1, 0}},
-                                 {"bytes", 8}, {"origin", ""}});
+  good["collectives"].push_back({{"kind", "all_to_all"},
+                                 {"axes", {"tp"}},
+                                 {"type", "f32"},
+                                 {"shape", {4, 2}},
+                                 {"bytes", 8},
+                                 {"origin", ""},
+                                 {"split", windows},
+                                 {"concat", concat}});
+  good["collectives"].push_back({{"kind", "permute"},
+                                 {"axes", {"tp"}},
+                                 {"type", "i32"},
+                                 {"count", 4},
+                                 {"source", {-1, 0}},
+                                 {"bytes", 8},
+                                 {"origin", ""}});
   Mutator mutator(7);
   int refused = 0;
   for (int i = 0; i < 2000; ++i) {

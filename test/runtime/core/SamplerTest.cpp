@@ -37,9 +37,7 @@ TEST(Argmax, NothingFiniteIsAnError) {
   EXPECT_THROW(argmax(std::vector<float>{1, INFINITY}), Error);
 }
 
-TEST(Sampler, TemperatureZeroIsGreedy) {
-  EXPECT_EQ(draw({}, {1, 3, 2}, 50), (std::map<int32_t, int>{{1, 50}}));
-}
+TEST(Sampler, TemperatureZeroIsGreedy) { EXPECT_EQ(draw({}, {1, 3, 2}, 50), (std::map<int32_t, int>{{1, 50}})); }
 
 TEST(Sampler, FrequenciesFollowTheSoftmax) {
   auto found = draw({.temperature = 2, .seed = 5}, {0, 2 * std::log(3.0f), -INFINITY}, 40000);

@@ -168,8 +168,7 @@ std::string failureOf(Session &session, int32_t token) {
 TEST_P(SessionTest, AFailingRankEndsTheRun) {
   Session session = open();
   std::string last = std::to_string(GetParam().first - 1);
-  EXPECT_EQ(failureOf(session, failToken),
-            "rank " + last + ": the program calls collective 99, the manifest has 2");
+  EXPECT_EQ(failureOf(session, failToken), "rank " + last + ": the program calls collective 99, the manifest has 2");
   EXPECT_EQ(failureOf(session, 3),
             "an earlier run failed: rank " + last + ": the program calls collective 99, the manifest has 2");
 }
@@ -199,6 +198,38 @@ INSTANTIATE_TEST_SUITE_P(Ranks, SessionTest,
                          [](const auto &info) {
                            return std::to_string(info.param.first) + "x" + std::to_string(info.param.second);
                          });
+
+TEST(Encoder, GivesTheHiddenStatesOfEveryPrompt) {
+  ScratchFolder scratch;
+  writeToyPackage(scratch.path, 2);
+  writeManifest(scratch.path, toyEncoderManifest(2, true).dump());
+  Session session(std::make_shared<const Package>(scratch.path), {2, nullptr});
+  Request request;
+  request.prompts = {{5, 6, 7}, {1}};
+  Result result = session.generate(request);
+  ASSERT_EQ(result.outputShape, (std::vector<int64_t>{2, 3, 8}));
+  for (int p = 0; p < 3; ++p)
+    EXPECT_EQ(result.output[size_t(p * 8 + 2)], float(500 + 100 * p + 2));
+  EXPECT_EQ(result.output[3 * 8 + 1], 101);
+  EXPECT_EQ(result.output[4 * 8 + 1], 0);
+  request.prompts = {std::vector<int32_t>(17, 1)};
+  EXPECT_THROW(session.generate(request), Error);
+}
+
+TEST(Encoder, WithoutLengthsTakesFullRowsAlone) {
+  ScratchFolder scratch;
+  writeToyPackage(scratch.path, 1);
+  writeManifest(scratch.path, toyEncoderManifest(1, false).dump());
+  Session session(std::make_shared<const Package>(scratch.path), {1, nullptr});
+  Request request;
+  request.prompts = {{5, 6, 7}};
+  try {
+    session.generate(request);
+    ADD_FAILURE() << "accepted";
+  } catch (const Error &e) {
+    EXPECT_STREQ(e.what(), "prompt 1 has 3 tokens, the package encodes exactly 16");
+  }
+}
 
 TEST(Chunks, LittlePaddingIsPreferredToManyChunks) {
   Manifest manifest;

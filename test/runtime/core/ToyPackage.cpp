@@ -36,7 +36,7 @@ Json entry(const char *name, const char *symbol, int rows) {
 }
 
 Json allReduce(int count, const char *origin) {
-  return {{"kind", "all_reduce"}, {"axes", {"tp"}},     {"type", "f32"},     {"reduce", "sum"},
+  return {{"kind", "all_reduce"}, {"axes", {"tp"}},     {"type", "f32"},   {"reduce", "sum"},
           {"count", count},       {"bytes", count * 4}, {"origin", origin}};
 }
 
@@ -77,6 +77,18 @@ Json toyManifest(int ranks) {
           {"special", {{"bos", nullptr}, {"add_bos", false}, {"eos", {eosToken}}}},
           {"chat_template", nullptr},
           {"weights", Json::array()}};
+}
+
+Json toyEncoderManifest(int ranks, bool withLength) {
+  Json manifest = toyManifest(ranks);
+  Json inputs = Json::array({tensor("tokens", "i32", {toyBatch, 16}, 0)});
+  if (withLength)
+    inputs.push_back(tensor("length", "i32", {toyBatch}, 128));
+  Json outputs = Json::array({tensor("hidden", "f32", {toyBatch, 16, 8}, 256)});
+  manifest["model"]["kind"] = "encoder";
+  manifest["entries"] = Json::array(
+      {{{"name", "encode"}, {"symbol", "toy_encode_16"}, {"rows", 16}, {"inputs", inputs}, {"outputs", outputs}}});
+  return manifest;
 }
 
 void writeManifest(const std::string &folder, const std::string &text) {

@@ -23,6 +23,8 @@ public:
 
 // A package for `ranks` ranks (mesh: tp), without a tokenizer.
 nlohmann::json toyManifest(int ranks);
+// The same as an encoder of 16 rows, with or without the input `length`.
+nlohmann::json toyEncoderManifest(int ranks, bool withLength);
 void writeToyPackage(const std::string &folder, int ranks);
 void writeManifest(const std::string &folder, const std::string &text);
 std::string readText(const std::string &path);

@@ -1,7 +1,8 @@
-// A program that a test package carries: a "model" whose logits depend on every token of the prefix and need every rank.
+// A program that a test package carries: a "model" whose logits depend on every token of the prefix and need every
+// rank.
 //
-// Rank r adds, for each position p <= here with p % ranks == r, score(token, p, v), a small integer, so that sums are exact; an
-// all_reduce makes the logits. Some tokens make a rank misbehave. ToyPackage.h has the same constants.
+// Rank r adds, for each position p <= here with p % ranks == r, score(token, p, v), a small integer, so that sums are
+// exact; an all_reduce makes the logits. Some tokens make a rank misbehave. ToyPackage.h has the same constants.
 #include "tp_program.h"
 
 #include <stdlib.h>
@@ -72,3 +73,13 @@ void toy_prefill_4(tp_frame *frame, int64_t thread) { run(frame, thread, 4, 1, 0
 void toy_prefill_16(tp_frame *frame, int64_t thread) { run(frame, thread, 16, 1, 0); }
 void toy_decode(tp_frame *frame, int64_t thread) { run(frame, thread, 1, 1, 0); }
 void toy_score_8(tp_frame *frame, int64_t thread) { run(frame, thread, 8, 0, 1); }
+
+// hidden[b][i][d] = 100 * token + d, of the rows below length[b] (at position's place); 8 wide.
+void toy_encode_16(tp_frame *frame, int64_t thread) {
+  const int32_t *tokens = (const int32_t *)(frame->arena + tokensAt);
+  const int32_t *length = (const int32_t *)(frame->arena + positionAt);
+  float *hidden = (float *)(frame->arena + logitsAt);
+  for (int64_t i = thread; i < batch * 16; i += frame->threads)
+    for (int64_t d = 0; d < 8; ++d)
+      hidden[i * 8 + d] = i % 16 < length[i / 16] ? (float)(100 * tokens[i] + d) : -1;
+}

@@ -1,5 +1,6 @@
 // tp-run as a person starts it: output, files, messages, exit codes; as threads and under mpirun.
 #include "core/ToyPackage.h"
+#include "tokenizer/SmallTokenizer.h"
 
 #include <gtest/gtest.h>
 
@@ -81,6 +82,29 @@ TEST_F(TpRun, RunsInAnEmptyEnvironment) {
   EXPECT_EQ(outcome.out, idsText(toyGreedy({1}, 3), ' ') + "\n");
 }
 
+TEST_F(TpRun, ReadsAndPrintsText) {
+  auto manifest = toyManifest(2);
+  manifest["tokenizer"] = "tokenizer.json";
+  writeManifest(package, manifest.dump());
+  std::ofstream(package + "/tokenizer.json") << byteLevelFile().dump();
+  // Token i is the byte i; the toy generates control characters.
+  auto text = [](const std::vector<int32_t> &tokens) { return std::string(tokens.begin(), tokens.end()); };
+  auto first = toyGreedy({'#', '$'}, 6), second = toyGreedy({'$'}, 6);
+  Outcome outcome = run("--ignore-eos --max-tokens 6 --prompt '#$'");
+  EXPECT_EQ(outcome.code, 0) << outcome.err;
+  EXPECT_EQ(outcome.out, text(first) + "\n");
+  std::ofstream(scratch.path + "/prompt.txt") << "$";
+  outcome = run("--ignore-eos --max-tokens 6 --prompt '#$' --prompt-file " + scratch.path + "/prompt.txt");
+  EXPECT_EQ(outcome.out, "[1] " + text(first) + "\n[2] " + text(second) + "\n");
+  expectError(run("--prompt ''"), "prompt 1 is empty");
+  expectError(run("--chat '#'"), "the package has no chat template: use a plain prompt");
+  manifest["chat_template"] = "{{ messages }}";
+  writeManifest(package, manifest.dump());
+  EXPECT_NE(run("--chat '#'").err.find("the chat template is of no known family (ChatML, "), std::string::npos);
+  std::ofstream(package + "/tokenizer.json") << "{";
+  EXPECT_NE(run("--prompt '#'").err.find("tokenizer.json"), std::string::npos);
+}
+
 void expectStats(const std::string &path) {
   auto stats = nlohmann::json::parse(readText(path));
   EXPECT_EQ(stats["prefill"]["tokens"], 20);
@@ -160,15 +184,17 @@ TEST_F(TpRun, ARankThatSpinsForEverEndsTheRun) {
   auto begin = std::chrono::steady_clock::now();
   Outcome outcome = run("--print ids" + ids({1, spinToken}), "TP_TIMEOUT=1");
   EXPECT_EQ(outcome.code, 1);
-  EXPECT_EQ(outcome.err.find("tp-run: error: rank 1: stalled: not at all_reduce (logits) after 1 s"), 0u) << outcome.err;
+  EXPECT_EQ(outcome.err.find("tp-run: error: rank 1: stalled: not at all_reduce (logits) after 1 s"), 0u)
+      << outcome.err;
   EXPECT_LT(std::chrono::steady_clock::now() - begin, std::chrono::seconds(20));
 }
 
 TEST_F(TpRun, HelpNamesEveryOption) {
   Outcome outcome = run("--help");
   EXPECT_EQ(outcome.code, 0);
-  for (const char *name : {"--prompt", "--prompt-file", "--prompt-ids", "--chat", "--max-tokens", "--ignore-eos",
-                           "--temperature", "--top-k", "--top-p", "--seed", "--print", "--threads", "--stats", "--output"})
+  for (const char *name :
+       {"--prompt", "--prompt-file", "--prompt-ids", "--chat", "--max-tokens", "--ignore-eos", "--temperature",
+        "--top-k", "--top-p", "--seed", "--print", "--threads", "--stats", "--output"})
     EXPECT_NE(outcome.out.find(name), std::string::npos) << name;
 }
 
