@@ -29,7 +29,7 @@ struct Update {
 
 } // namespace
 
-static void updateHead(KernelBuilder &b, const Update &update, const RopeRow *rope, Value batch, Value s, Value head, Value t) {
+static void updateHead(KernelBuilder &b, Update &update, const RopeRow *rope, Value batch, Value s, Value head, Value t) {
   int64_t size = shapeOf(update.op.getRows())[3];
   // bf16 rows are rounded by their own type first.
   Type rowType = elementOf(update.op.getRows());
@@ -43,7 +43,7 @@ static void updateHead(KernelBuilder &b, const Update &update, const RopeRow *ro
   });
 }
 
-static void emitUpdate(KernelBuilder &b, const Update &update) {
+static void emitUpdate(KernelBuilder &b, Update &update) {
   ArrayRef<int64_t> shape = shapeOf(update.op.getRows());
   int64_t rows = shape[1], heads = shape[2], positions = shapeOf(update.op.getCache())[1];
   std::optional<RopeRow> rope;
@@ -61,7 +61,9 @@ static void emitUpdate(KernelBuilder &b, const Update &update) {
 
 void emitKvUpdate(KernelBuilder &b, Kernel &kernel) {
   for (auto op : kernel.all<KvUpdateOp>()) {
-    Update update{op, op.getRows().getDefiningOp<RopeOp>()};
+    Update update;
+    update.op = op;
+    update.rope = op.getRows().getDefiningOp<RopeOp>();
     update.source = kernel.input(update.rope ? update.rope.getInput() : op.getRows());
     update.positions = kernel.input(op.getPosition());
     update.cache = kernel.input(op.getCache());

@@ -5,8 +5,6 @@ using namespace mlir;
 
 namespace tp::cpu {
 
-static ArrayRef<int64_t> shapeOf(Value value) { return cast<RankedTensorType>(value.getType()).getShape(); }
-
 void fuseElementwise(Groups &groups, Block &block) {
   for (Operation &op : block)
     if (isElementwise(&op))

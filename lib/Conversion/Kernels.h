@@ -11,7 +11,10 @@ struct Kernel {
   mlir::func::FuncOp source;               // on tensors
   SmallVector<Value> inputs, outputs;      // memory of its arguments and results
   SmallVector<mlir::Operation *> ops;      // of `source`, without the return
-  SmallVector<Value> results() const { return SmallVector<Value>(source.front().getTerminator()->getOperands()); }
+  SmallVector<Value> results() const {
+    mlir::func::FuncOp function = source;
+    return SmallVector<Value>(function.front().getTerminator()->getOperands());
+  }
   // Memory of an argument (null for what the kernel computes), or that a value is returned in (null if it is not).
   Value input(Value value) const {
     auto arg = mlir::dyn_cast<mlir::BlockArgument>(value);

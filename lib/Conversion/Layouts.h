@@ -18,6 +18,8 @@ inline constexpr llvm::StringLiteral kOffset = "cpu.offset";
 inline constexpr llvm::StringLiteral kPlaces = "cpu.places";
 inline constexpr llvm::StringLiteral kFrame = "cpu.frame";
 inline constexpr llvm::StringLiteral kFrameAt = "cpu.frame_at";
+inline constexpr llvm::StringLiteral kSymbol = "cpu.symbol";         // entry: what the shared object exports
+inline constexpr llvm::StringLiteral kCollective = "cpu.collective"; // collective: its index in the table
 inline constexpr llvm::StringLiteral kArenaBytes = "cpu.arena_bytes";
 inline constexpr llvm::StringLiteral kStateBytes = "cpu.state_bytes";
 inline constexpr llvm::StringLiteral kWeightBytes = "cpu.weight_bytes";
@@ -51,6 +53,9 @@ inline llvm::StringRef kindOf(mlir::func::FuncOp function, unsigned index) {
   auto kind = function.getArgAttrOfType<mlir::StringAttr>(index, kKind);
   return kind ? kind.getValue() : "";
 }
+
+// Name of the function on memory that replaces one on tensors.
+inline std::string loweredName(mlir::func::FuncOp function) { return (function.getName() + "_in_memory").str(); }
 
 // A view costs nothing: the same memory under another shape.
 inline bool isView(mlir::Operation *op) {

@@ -1,4 +1,5 @@
 // tp-plan-memory, see Passes.td.
+#include "Description.h"
 #include "InPlace.h"
 #include "tp/Conversion/Passes.h"
 
@@ -264,6 +265,7 @@ void PlanMemory::runOnOperation() {
     if (isEntry(function))
       arena = std::max(arena, function->getAttrOfType<IntegerAttr>(kFrame).getInt());
   }
+  nameProgram(getOperation());
   getOperation()->setAttr(kArenaBytes, Builder(&getContext()).getI64IntegerAttr(arena));
   if (failed(planNamed(kParameter, kWeightBytes)) || failed(planNamed(kState, kStateBytes)))
     signalPassFailure();

@@ -364,6 +364,8 @@ private:
   }
 
   bool describe(Operation *op, Collective &c) {
+    if (!isa<AllReduceOp, AllGatherOp, ReduceScatterOp, AllToAllOp, PermuteOp>(op))
+      return false;
     auto in = cast<RankedTensorType>(op->getOperand(0).getType()), out = cast<RankedTensorType>(op->getResult(0).getType());
     c.type = elementType(in.getElementType());
     if (auto origin = op->getAttrOfType<StringAttr>("origin"))

@@ -32,7 +32,7 @@ std::string findPlugin() {
   const char *name = "libtp_comm_mpi.so";
   auto folder = ownFolder();
   std::error_code error;
-  for (auto candidate : {folder / name, folder / ".." / "lib" / name})
+  for (const auto &candidate : {folder / name, folder / ".." / "lib" / name})
     if (std::filesystem::exists(candidate, error))
       return candidate.string();
   throw Error("started under MPI, but the plugin " + std::string(name) + " is neither in " + folder.string() +
@@ -72,7 +72,7 @@ const tp_transport &openTransport() {
 int mpiRankFromEnvironment() {
   for (const char *name : {"OMPI_COMM_WORLD_RANK", "PMIX_RANK", "PMI_RANK"})
     if (const char *value = std::getenv(name))
-      return std::atoi(value);
+      return int(std::strtol(value, nullptr, 10));
   return 0;
 }
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstdlib>
 #include <fstream>
 #include <pthread.h>
 #include <sched.h>
@@ -30,7 +31,7 @@ int availableCpus() {
   std::string quota;
   double period = 0;
   if (file >> quota >> period && quota != "max" && period > 0)
-    count = std::min(count, int(std::ceil(std::atof(quota.c_str()) / period)));
+    count = std::min(count, int(std::ceil(std::strtod(quota.c_str(), nullptr) / period)));
   return std::max(count, 1);
 }
 

@@ -65,16 +65,17 @@ void *threadMain(void *argument) {
 }
 
 void startThread(const std::shared_ptr<EngineState> &engine, int localRank, int thread) {
-  auto start = std::make_unique<ThreadStart>(ThreadStart{engine, localRank, thread});
+  auto *start = new ThreadStart{engine, localRank, thread}; // the thread deletes it
   pthread_attr_t attributes;
   pthread_attr_init(&attributes);
   pthread_attr_setstacksize(&attributes, stackBytes);
   pthread_t handle;
-  int code = pthread_create(&handle, &attributes, threadMain, start.get());
+  int code = pthread_create(&handle, &attributes, threadMain, start);
   pthread_attr_destroy(&attributes);
-  if (code != 0)
+  if (code != 0) {
+    delete start;
     throw Error(std::string("cannot start a thread: ") + std::strerror(code));
-  start.release();
+  }
   engine->handles.push_back(handle);
 }
 

@@ -76,7 +76,7 @@ Buffer::Buffer(int64_t bytes) : bytes(bytes) {
   if (address == MAP_FAILED)
     throw Error("cannot allocate " + std::to_string(bytes) + " bytes: " + std::strerror(errno));
   base = static_cast<char *>(address);
-  start = reinterpret_cast<char *>((reinterpret_cast<uintptr_t>(base) + hugePage - 1) / hugePage * hugePage);
+  start = base + (hugePage - int64_t(reinterpret_cast<uintptr_t>(base) % hugePage)) % hugePage;
   madvise(start, size_t(reserved - hugePage), MADV_HUGEPAGE);
 }
 

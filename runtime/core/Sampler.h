@@ -30,7 +30,7 @@ private:
   void collect(std::span<const float> logits, float highest);
   void keepNucleus();
   Sampling sampling;
-  std::mt19937_64 random;
+  std::mt19937_64 random; // NOLINT(bugprone-random-generator-seed): seeded by the constructor
   std::vector<std::pair<double, int32_t>> candidates; // (weight, token)
 };
 

@@ -67,8 +67,7 @@ void installCallbacks(tp_frame &frame) {
 void raiseCurrentException(Fault &fault, int rank) noexcept {
   try {
     throw;
-  } catch (const Stopped &) {
-    // The failure is known already.
+  } catch (const Stopped &) { // NOLINT(bugprone-empty-catch): the failure is known already
   } catch (const RankError &e) {
     fault.raise(e.rank, e.what());
   } catch (const std::bad_alloc &) {

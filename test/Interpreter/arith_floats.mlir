@@ -1,18 +1,18 @@
 // arith on tensors of floats; a rounding to bf16 goes to even.
 // RUN: tp-opt %s --split-input-file --tp-interpret -o /dev/null | FileCheck %s --match-full-lines
 
-// CHECK: result 0 = [2, 2, -0.75]
-// CHECK-NEXT: result 1 = [1, -6, 1.25]
-// CHECK-NEXT: result 2 = [0.75, -8, -0.25]
-// CHECK-NEXT: result 3 = [3, -0.5, -0.25]
-// CHECK-NEXT: result 4 = [1.5, 4, 0.25]
-// CHECK-NEXT: result 5 = [0.5, -2, -1]
-// CHECK-NEXT: result 6 = [-1.5, 2, -0.25]
-// CHECK-NEXT: result 7 = [1.5, -2, 0.25]
-// CHECK-NEXT: result 8 = [1.5, -2, 0.25]
-// CHECK-NEXT: result 9 = [1, 0, 1]
-// CHECK-NEXT: result 10 = [1.5, 4, 0.25]
-// CHECK-NEXT: result 11 = [256, 260, 1]
+// CHECK{LITERAL}: result 0 = [2, 2, -0.75]
+// CHECK-NEXT{LITERAL}: result 1 = [1, -6, 1.25]
+// CHECK-NEXT{LITERAL}: result 2 = [0.75, -8, -0.25]
+// CHECK-NEXT{LITERAL}: result 3 = [3, -0.5, -0.25]
+// CHECK-NEXT{LITERAL}: result 4 = [1.5, 4, 0.25]
+// CHECK-NEXT{LITERAL}: result 5 = [0.5, -2, -1]
+// CHECK-NEXT{LITERAL}: result 6 = [-1.5, 2, -0.25]
+// CHECK-NEXT{LITERAL}: result 7 = [1.5, -2, 0.25]
+// CHECK-NEXT{LITERAL}: result 8 = [1.5, -2, 0.25]
+// CHECK-NEXT{LITERAL}: result 9 = [1, 0, 1]
+// CHECK-NEXT{LITERAL}: result 10 = [1.5, 4, 0.25]
+// CHECK-NEXT{LITERAL}: result 11 = [256, 260, 1]
 func.func @main() -> (tensor<3xf32>, tensor<3xf32>, tensor<3xf32>, tensor<3xf32>, tensor<3xf32>, tensor<3xf32>, tensor<3xf32>, tensor<3xbf16>, tensor<3xf32>, tensor<3xi1>, tensor<3xf32>, tensor<3xbf16>) {
   %a = arith.constant dense<[1.5, -2.0, 0.25]> : tensor<3xf32>
   %b = arith.constant dense<[0.5, 4.0, -1.0]> : tensor<3xf32>

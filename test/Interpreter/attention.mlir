@@ -3,9 +3,9 @@
 // RUN: tp-opt %s --split-input-file --tp-decompose-layers --tp-interpret -o /dev/null | FileCheck %s --match-full-lines
 
 // Two query heads on one kv head, with a cache in which one token stands; the scale is 1 / sqrt(2).
-// CHECK: result 0 = [[[-4.707, 1.438, -3.14, -0.825], [-0.8163, -0.9149, 0.7603, 1.192]]]
-// CHECK-NEXT: result 1 = [[[[-0.17, -0.23]], [[-0.38, 3.066]], [[-1.963, 0.6218]], [[-0.47, -1]]]]
-// CHECK-NEXT: result 2 = [[[[-0.02, 0.63]], [[-2.362, -2.593]], [[1.347, -1.728]], [[1.46, 0.06]]]]
+// CHECK{LITERAL}: result 0 = [[[-4.707, 1.438, -3.14, -0.825], [-0.8163, -0.9149, 0.7603, 1.192]]]
+// CHECK-NEXT{LITERAL}: result 1 = [[[[-0.17, -0.23]], [[-0.38, 3.066]], [[-1.963, 0.6218]], [[-0.47, -1]]]]
+// CHECK-NEXT{LITERAL}: result 2 = [[[[-0.02, 0.63]], [[-2.362, -2.593]], [[1.347, -1.728]], [[1.46, 0.06]]]]
 func.func @main() -> (tensor<1x2x4xf32>, tensor<1x4x1x2xf32>, tensor<1x4x1x2xf32>) {
   %x = arith.constant dense<[[[-2.05, 2.06, -1.91, 0.64], [0.94, 0.15, -1.68, 1.02]]]> : tensor<1x2x4xf32>
   %wq = arith.constant dense<[[-1.44, -1.34, -0.36, 0.79], [0.3, 0.81, -0.44, -0.17], [-1.14, -0.32, 0.59, -0.3], [0.48, -0.57, -0.59, 0.04]]> : tensor<4x4xf32>
@@ -24,7 +24,7 @@ func.func @main() -> (tensor<1x2x4xf32>, tensor<1x4x1x2xf32>, tensor<1x4x1x2xf32
 // -----
 
 // Biases, norms of heads, a window of 1 and no cache or rotation: each query sees itself.
-// CHECK: result 0 = [[[-5.003, 7.537, -0.521, 3.966], [1.455, 3.687, 5.975, 6.62]]]
+// CHECK{LITERAL}: result 0 = [[[-5.003, 7.537, -0.521, 3.966], [1.455, 3.687, 5.975, 6.62]]]
 func.func @main() -> (tensor<1x2x4xf32>) {
   %x = arith.constant dense<[[[-2.05, 2.06, -1.91, 0.64], [0.94, 0.15, -1.68, 1.02]]]> : tensor<1x2x4xf32>
   %wq = arith.constant dense<[[-1.44, -1.34, -0.36, 0.79], [0.3, 0.81, -0.44, -0.17], [-1.14, -0.32, 0.59, -0.3], [0.48, -0.57, -0.59, 0.04]]> : tensor<4x4xf32>
@@ -46,7 +46,7 @@ func.func @main() -> (tensor<1x2x4xf32>) {
 // -----
 
 // An encoder: not causal, norms of heads, rotation from position 0.
-// CHECK: result 0 = [[[-4.017, 4.725, -0.1983, 2.827], [-2.033, 3.596, 1.283, 2.901]]]
+// CHECK{LITERAL}: result 0 = [[[-4.017, 4.725, -0.1983, 2.827], [-2.033, 3.596, 1.283, 2.901]]]
 func.func @main() -> (tensor<1x2x4xf32>) {
   %x = arith.constant dense<[[[-2.05, 2.06, -1.91, 0.64], [0.94, 0.15, -1.68, 1.02]]]> : tensor<1x2x4xf32>
   %wq = arith.constant dense<[[-1.44, -1.34, -0.36, 0.79], [0.3, 0.81, -0.44, -0.17], [-1.14, -0.32, 0.59, -0.3], [0.48, -0.57, -0.59, 0.04]]> : tensor<4x4xf32>

@@ -2,7 +2,7 @@
 // RUN: tp-opt %s --split-input-file --tp-interpret -o /dev/null | FileCheck %s --match-full-lines
 
 // y = x w^T
-// CHECK: result 0 = [[[0.8531, 1.305], [1.383, 0.7437]]]
+// CHECK{LITERAL}: result 0 = [[[0.8531, 1.305], [1.383, 0.7437]]]
 func.func @main() -> (tensor<1x2x2xf32>) {
   %x = arith.constant dense<[[[1.69, -0.47, 0.03], [0.41, -0.79, 0.0]]]> : tensor<1x2x3xf32>
   %w = arith.constant dense<[[-0.0, -1.75, 1.02], [0.6, -0.63, -0.17]]> : tensor<2x3xf32>
@@ -13,7 +13,7 @@ func.func @main() -> (tensor<1x2x2xf32>) {
 // -----
 
 // y = x w^T + b
-// CHECK: result 0 = [[[1.363, 1.045], [1.893, 0.4837]]]
+// CHECK{LITERAL}: result 0 = [[[1.363, 1.045], [1.893, 0.4837]]]
 func.func @main() -> (tensor<1x2x2xf32>) {
   %x = arith.constant dense<[[[1.69, -0.47, 0.03], [0.41, -0.79, 0.0]]]> : tensor<1x2x3xf32>
   %w = arith.constant dense<[[-0.0, -1.75, 1.02], [0.6, -0.63, -0.17]]> : tensor<2x3xf32>
@@ -25,7 +25,7 @@ func.func @main() -> (tensor<1x2x2xf32>) {
 // -----
 
 // A sum over 1100 elements, more than one block: 1100 * 0.5 * 2, and a row of 1100 * 0.5 * 1 + 3.
-// CHECK: result 0 = [[1100, 553], [1100, 553], [1100, 553], [1100, 553], [1100, 553]]
+// CHECK{LITERAL}: result 0 = [[1100, 553], [1100, 553], [1100, 553], [1100, 553], [1100, 553]]
 func.func @main() -> (tensor<5x2xf32>) {
   %x = arith.constant dense<0.5> : tensor<5x1100xf32>
   %two = arith.constant dense<2.0> : tensor<1x1100xf32>

@@ -1,12 +1,12 @@
 // math on tensors.
 // RUN: tp-opt %s --split-input-file --tp-interpret -o /dev/null | FileCheck %s --match-full-lines
 
-// CHECK: result 0 = [1.284, 2.718, 54.6]
-// CHECK-NEXT: result 1 = [-1.386, 0, 1.386]
-// CHECK-NEXT: result 2 = [0.5, 1, 2]
-// CHECK-NEXT: result 3 = [2, 1, 0.5]
-// CHECK-NEXT: result 4 = [0.2449, 0.7616, 0.9993]
-// CHECK-NEXT: result 5 = [0.2763, 0.8427, 1]
+// CHECK{LITERAL}: result 0 = [1.284, 2.718, 54.6]
+// CHECK-NEXT{LITERAL}: result 1 = [-1.386, 0, 1.386]
+// CHECK-NEXT{LITERAL}: result 2 = [0.5, 1, 2]
+// CHECK-NEXT{LITERAL}: result 3 = [2, 1, 0.5]
+// CHECK-NEXT{LITERAL}: result 4 = [0.2449, 0.7616, 0.9993]
+// CHECK-NEXT{LITERAL}: result 5 = [0.2763, 0.8427, 1]
 func.func @main() -> (tensor<3xf32>, tensor<3xf32>, tensor<3xf32>, tensor<3xf32>, tensor<3xf32>, tensor<3xf32>) {
   %a = arith.constant dense<[0.25, 1.0, 4.0]> : tensor<3xf32>
   %0 = math.exp %a : tensor<3xf32>

@@ -1,0 +1,18 @@
+// Partial sums are never summed, and nothing says that they are partial sums.
+module attributes {tp.partitioned} {
+  tp.mesh @mesh <["tp" = 2]>
+  func.func private @block(%x: tensor<1x2x2xf32>, %w: tensor<3x2xf32>, %b: tensor<3xf32>) -> tensor<1x2x3xf32> {
+    %once = tp.as_partial %b over ["tp"] on @mesh : tensor<3xf32>
+    %0 = tp.linear %x, %w bias %once
+        : (tensor<1x2x2xf32>, tensor<3x2xf32>, tensor<3xf32>) -> tensor<1x2x3xf32>
+    %1 = tp.permute %0 over ["tp"] from [0, 1] on @mesh : tensor<1x2x3xf32>
+    return %1 : tensor<1x2x3xf32>
+  }
+  func.func @main(%x: tensor<1x2x2xf32> {tp.sharding = #tp.sharding<@mesh, [{}, {}, {"tp"}]>},
+      %w: tensor<3x2xf32> {tp.sharding = #tp.sharding<@mesh, [{}, {"tp"}]>},
+      %b: tensor<3xf32> {tp.sharding = #tp.sharding<@mesh, [{}]>}) -> tensor<1x2x3xf32> {
+    %0 = call @block(%x, %w, %b) : (tensor<1x2x2xf32>, tensor<3x2xf32>, tensor<3xf32>) -> tensor<1x2x3xf32>
+    %1 = tp.activation relu %0 : (tensor<1x2x3xf32>) -> tensor<1x2x3xf32>
+    return %1 : tensor<1x2x3xf32>
+  }
+}

@@ -1,0 +1,4 @@
+// No function.
+module attributes {tp.partitioned} {
+  tp.mesh @mesh <["tp" = 2]>
+}

@@ -1,0 +1,77 @@
+// Programs that the interpreter cannot run get a diagnostic at the op.
+// RUN: tp-opt %s --split-input-file --verify-diagnostics --tp-interpret
+
+func.func @main(%x: tensor<3xf32>) -> tensor<3xf32> {
+  // expected-error @+1 {{the interpreter has no kernel for 'math.cbrt'}}
+  %0 = math.cbrt %x : tensor<3xf32>
+  return %0 : tensor<3xf32>
+}
+
+// -----
+
+func.func @main(%x: tensor<3xf32>) -> index {
+  // expected-error @+1 {{the interpreter has no values of type 'vector<4xf32>'}}
+  %0 = arith.constant dense<0.0> : vector<4xf32>
+  %1 = arith.constant 0 : index
+  return %1 : index
+}
+
+// -----
+
+// expected-error @+1 {{argument 0: the interpreter has no values of type tensor<?xf32>}}
+func.func @main(%x: tensor<?xf32>) -> tensor<?xf32> {
+  return %x : tensor<?xf32>
+}
+
+// -----
+
+// expected-error @+1 {{calls are nested more than 256 deep}}
+func.func @main(%x: tensor<3xf32>) -> tensor<3xf32> {
+  %0 = call @main(%x) : (tensor<3xf32>) -> tensor<3xf32>
+  return %0 : tensor<3xf32>
+}
+
+// -----
+
+// expected-error @+1 {{the interpreter runs functions with one block, and @main is not one}}
+func.func @main(%c: i1) {
+  cf.br ^bb1
+^bb1:
+  return
+}
+
+// -----
+
+func.func @main(%x: tensor<4xf32>, %i: index) -> tensor<2xf32> {
+  // expected-error @+1 {{the interpreter runs slices with static offsets, sizes and strides}}
+  %0 = tensor.extract_slice %x[%i] [2] [1] : tensor<4xf32> to tensor<2xf32>
+  return %0 : tensor<2xf32>
+}
+
+// -----
+
+// expected-error @+1 {{expected a function @main to run, the module has none}}
+module {
+  func.func @other() {
+    return
+  }
+}
+
+// -----
+
+// expected-error @+1 {{a partitioned module has no tp.mesh that says how many devices run it}}
+module attributes {tp.partitioned} {
+  func.func @main() {
+    return
+  }
+}
+
+// -----
+
+// A whole program runs on one device: its collectives have nobody to meet.
+tp.mesh @mesh <["tp" = 2]>
+func.func @main(%x: tensor<3xf32>) -> tensor<3xf32> {
+  // expected-error @+1 {{expected a mesh of the 1 ranks that the program runs on, found @mesh}}
+  %0 = tp.all_reduce sum %x over ["tp"] on @mesh : tensor<3xf32>
+  return %0 : tensor<3xf32>
+}

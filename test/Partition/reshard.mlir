@@ -1,0 +1,103 @@
+// Between two stated shardings: the cheapest steps.
+// RUN: tp-opt %s --split-input-file --tp-propagate-shardings --tp-partition | FileCheck %s
+// RUN: tp-opt %s --split-input-file --tp-propagate-shardings --tp-verify-partition -o /dev/null
+
+tp.mesh @mesh <["tp" = 2]>
+// CHECK-LABEL: func.func @gather
+// CHECK: tp.all_gather %arg0 dim 0 of 5 split <{"tp"}> {{.*}} tensor<3x4xf32> -> tensor<5x4xf32>
+func.func @gather(%x: tensor<5x4xf32> {tp.sharding = #tp.sharding<@mesh, [{"tp"}, {}]>}) -> (tensor<5x4xf32> {tp.sharding = #tp.sharding<@mesh, [{}, {}]>}) {
+  return %x : tensor<5x4xf32>
+}
+
+// -----
+
+tp.mesh @mesh <["tp" = 2]>
+// CHECK-LABEL: func.func @slice
+// CHECK: tp.all_slice %arg0 dim 0 of 5 split <{"tp"}> {{.*}} tensor<5x4xf32> -> tensor<3x4xf32>
+func.func @slice(%x: tensor<5x4xf32> {tp.sharding = #tp.sharding<@mesh, [{}, {}]>}) -> (tensor<5x4xf32> {tp.sharding = #tp.sharding<@mesh, [{"tp"}, {}]>}) {
+  return %x : tensor<5x4xf32>
+}
+
+// -----
+
+tp.mesh @mesh <["tp" = 2]>
+// CHECK-LABEL: func.func @exchange
+// CHECK: tp.all_to_all %arg0 from 0 of 5 split <{"tp"}> to 1 of 4 split <{"tp"}> {{.*}} tensor<3x4xf32> -> tensor<5x2xf32>
+func.func @exchange(%x: tensor<5x4xf32> {tp.sharding = #tp.sharding<@mesh, [{"tp"}, {}]>}) -> (tensor<5x4xf32> {tp.sharding = #tp.sharding<@mesh, [{}, {"tp"}]>}) {
+  return %x : tensor<5x4xf32>
+}
+
+// -----
+
+tp.mesh @mesh <["tp" = 2]>
+// CHECK-LABEL: func.func @scatter
+// CHECK: tp.reduce_scatter sum %arg0 dim 0 of 5 split <{"tp"}> {{.*}} tensor<5x4xf32> -> tensor<3x4xf32>
+func.func @scatter(%x: tensor<5x4xf32> {tp.sharding = #tp.sharding<@mesh, [{}, {}], partial = sum {"tp"}>})
+    -> (tensor<5x4xf32> {tp.sharding = #tp.sharding<@mesh, [{"tp"}, {}]>}) {
+  return %x : tensor<5x4xf32>
+}
+
+// -----
+
+tp.mesh @mesh <["tp" = 2]>
+// CHECK-LABEL: func.func @maximum
+// CHECK: tp.all_reduce max %arg0 over ["tp"]
+func.func @maximum(%x: tensor<5x4xf32> {tp.sharding = #tp.sharding<@mesh, [{}, {}], partial = max {"tp"}>})
+    -> (tensor<5x4xf32> {tp.sharding = #tp.sharding<@mesh, [{}, {}]>}) {
+  return %x : tensor<5x4xf32>
+}
+
+// -----
+
+// A further axis on a split that divides is a slice of what is there.
+tp.mesh @mesh <["a" = 2, "b" = 2]>
+// CHECK-LABEL: func.func @further_axis
+// CHECK: tp.all_slice %arg0 dim 0 of 4 split <{"b"}> {{.*}} tensor<4x4xf32> -> tensor<2x4xf32>
+func.func @further_axis(%x: tensor<8x4xf32> {tp.sharding = #tp.sharding<@mesh, [{"a"}, {}]>}) -> (tensor<8x4xf32> {tp.sharding = #tp.sharding<@mesh, [{"a", "b"}, {}]>}) {
+  return %x : tensor<8x4xf32>
+}
+
+// -----
+
+// One that does not divide goes by the whole.
+tp.mesh @mesh <["a" = 2, "b" = 2]>
+// CHECK-LABEL: func.func @further_axis_uneven
+// CHECK: tp.all_gather %arg0 dim 0 of 5 split <{"a"}>
+// CHECK: tp.all_slice {{.*}} dim 0 of 5 split <{"a", "b"}>
+func.func @further_axis_uneven(%x: tensor<5x4xf32> {tp.sharding = #tp.sharding<@mesh, [{"a"}, {}]>}) -> (tensor<5x4xf32> {tp.sharding = #tp.sharding<@mesh, [{"a", "b"}, {}]>}) {
+  return %x : tensor<5x4xf32>
+}
+
+// -----
+
+// A value that several uses need in another sharding is brought there once.
+tp.mesh @mesh <["tp" = 2]>
+// CHECK-LABEL: func.func @made_once
+// CHECK-COUNT-1: tp.all_gather
+// CHECK-NOT: tp.all_gather
+func.func @made_once(%x: tensor<1x3x4xf32> {tp.sharding = #tp.sharding<@mesh, [{}, {}, {"tp"}]>}, %w: tensor<4xf32>) -> (tensor<1x3x4xf32>, tensor<1x3x4xf32>) {
+  %a = tp.rms_norm %x, %w {eps = 1.0e-5 : f64} : (tensor<1x3x4xf32>, tensor<4xf32>) -> tensor<1x3x4xf32>
+  %b = tp.rms_norm %x, %w {eps = 1.0e-2 : f64} : (tensor<1x3x4xf32>, tensor<4xf32>) -> tensor<1x3x4xf32>
+  return %a, %b : tensor<1x3x4xf32>, tensor<1x3x4xf32>
+}
+
+// -----
+
+// Overlapping shards are gathered from disjoint parts.
+tp.mesh @mesh <["tp" = 2]>
+// CHECK-LABEL: func.func @overlapping
+// CHECK: tp.all_gather %arg0 dim 0 of 3 split <{"tp", repeat = 3}> {{.*}} tensor<2x4xf32> -> tensor<3x4xf32>
+func.func @overlapping(%x: tensor<3x4xf32> {tp.sharding = #tp.sharding<@mesh, [{"tp", repeat = 3}, {}]>}) -> (tensor<3x4xf32> {tp.sharding = #tp.sharding<@mesh, [{}, {}]>}) {
+  return %x : tensor<3x4xf32>
+}
+
+// -----
+
+// A contraction over overlapping shards would count the shared part twice.
+tp.mesh @mesh <["tp" = 2]>
+// CHECK-LABEL: func.func @contraction_over_overlapping
+// CHECK: tp.linear {{.*}} (tensor<2x3xf32>, tensor<4x3xf32>) -> tensor<2x4xf32>
+func.func @contraction_over_overlapping(%x: tensor<2x3xf32> {tp.sharding = #tp.sharding<@mesh, [{}, {"tp", repeat = 3}]>}, %w: tensor<4x3xf32>) -> tensor<2x4xf32> {
+  %y = tp.linear %x, %w : (tensor<2x3xf32>, tensor<4x3xf32>) -> tensor<2x4xf32>
+  return %y : tensor<2x4xf32>
+}
