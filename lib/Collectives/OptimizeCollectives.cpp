@@ -2,10 +2,7 @@
 #include "tp/Dialect/Tp.h"
 #include "tp/Pipelines/Passes.h"
 
-#include "mlir/IR/Dominance.h"
 #include "mlir/IR/PatternMatch.h"
-#include "mlir/Interfaces/FunctionInterfaces.h"
-#include "mlir/Transforms/CSE.h"
 #include "mlir/Transforms/GreedyPatternRewriteDriver.h"
 
 namespace tp {
@@ -69,9 +66,34 @@ struct OptimizeCollectives : tp::impl::OptimizeCollectivesBase<OptimizeCollectiv
     config.enableFolding(false);
     if (failed(applyPatternsGreedily(getOperation(), std::move(patterns), config)))
       return signalPassFailure();
-    IRRewriter rewriter(&getContext());
-    DominanceInfo dominance;
-    getOperation()->walk([&](FunctionOpInterface function) { eliminateCommonSubExpressions(rewriter, dominance, function); });
+    getOperation()->walk([](Block *block) { mergeEqual(*block); });
+  }
+
+  // The same collective of the same value, whoever asked for it, is done once.
+  static void mergeEqual(Block &block) {
+    llvm::DenseMap<Value, SmallVector<Operation *>> earlier;
+    for (Operation &op : llvm::make_early_inc_range(block)) {
+      if (!isa<AllReduceOp, AllGatherOp, AllSliceOp, ReduceScatterOp, AllToAllOp, PermuteOp>(op))
+        continue;
+      SmallVector<Operation *> &candidates = earlier[op.getOperand(0)];
+      auto same = llvm::find_if(candidates, [&](Operation *other) { return equal(other, &op); });
+      if (same == candidates.end()) {
+        candidates.push_back(&op);
+        continue;
+      }
+      op.replaceAllUsesWith(*same);
+      op.erase();
+    }
+  }
+
+  static bool equal(Operation *a, Operation *b) {
+    auto attributes = [](Operation *op) {
+      NamedAttrList list(op->getAttrDictionary());
+      for (StringRef name : {StringRef("origin"), StringRef(kValue), StringRef(kShardings)})
+        list.erase(name);
+      return list.getDictionary(op->getContext());
+    };
+    return a->getName() == b->getName() && a->getResultTypes() == b->getResultTypes() && attributes(a) == attributes(b);
   }
 };
 } // namespace

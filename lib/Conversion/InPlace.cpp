@@ -25,7 +25,9 @@ SmallVector<unsigned> inPlaceOperands(func::FuncOp kernel, unsigned result) {
   if (!producer || !isElementwise(producer))
     return {};
   bool pure = llvm::all_of(kernel.front().without_terminator(), [](Operation &op) { return isElementwise(&op) || isSplat(&op); });
-  if (!pure && end->getNumOperands() != 1)
+  // A norm before a linear is made by every thread from all of the operands.
+  bool norm = llvm::any_of(kernel.front(), [](Operation &op) { return isa<RmsNormOp, LayerNormOp>(op); });
+  if (!pure && (norm || end->getNumOperands() != 1))
     return {};
   SmallVector<unsigned> sources, found;
   collectSources(value, sources);

@@ -31,6 +31,7 @@ public:
 
 private:
   void findParts();
+  static void addEpilogue(Part &part, Operation *op);
   void prepareInput();
   void chooseTiles();
   void runFewRows();
@@ -103,11 +104,18 @@ void LinearKernel::findParts() {
       part.panels = ceilDiv(part.n, kLanes);
       continue;
     }
-    for (Value operand : op->getOperands())
-      if (Operation *producer = operand.getDefiningOp(); producer && isSplat(producer))
-        part.epilogue.push_back(producer);
-    part.epilogue.push_back(op);
+    addEpilogue(part, op);
   }
+}
+
+// With the constants and elementwise ops of other values that it needs.
+void LinearKernel::addEpilogue(Part &part, Operation *op) {
+  if (llvm::is_contained(part.epilogue, op))
+    return;
+  for (Value operand : op->getOperands())
+    if (Operation *producer = operand.getDefiningOp(); producer && (isSplat(producer) || isElementwise(producer)))
+      addEpilogue(part, producer);
+  part.epilogue.push_back(op);
 }
 
 // The norm of a kernel with few rows is made by each thread for itself, which is cheaper than to meet.

@@ -3,6 +3,7 @@
 
 #include "mlir/Conversion/Passes.h"
 #include "mlir/Dialect/Arith/Transforms/Passes.h"
+#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/Math/Transforms/Passes.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
@@ -27,6 +28,28 @@ struct ApproximateMath : PassWrapper<ApproximateMath, OperationPass<ModuleOp>> {
     populateMathPolynomialApproximationPatterns(patterns, [](StringRef name) { return name == "math.exp" || name == "math.erf"; });
     if (failed(applyPatternsGreedily(getOperation(), std::move(patterns))))
       signalPassFailure();
+  }
+};
+
+// Masked loads and stores of bf16 as i16: without AVX-512 the code generator takes them apart, and would convert each element by a library call.
+struct MaskBf16AsInteger : PassWrapper<MaskBf16AsInteger, OperationPass<ModuleOp>> {
+  MLIR_DEFINE_EXPLICIT_INTERNAL_INLINE_TYPE_ID(MaskBf16AsInteger)
+  StringRef getArgument() const override { return "tp-mask-bf16-as-integer"; }
+  StringRef getDescription() const override { return "masked loads and stores of bf16 as i16"; }
+  void runOnOperation() override {
+    getOperation().walk([](Operation *op) {
+      OpBuilder b(op);
+      auto integers = [&](Type type) { return cast<VectorType>(type).clone(b.getI16Type()); };
+      auto isBf16 = [](Type type) { return cast<VectorType>(type).getElementType().isBF16(); };
+      if (auto load = dyn_cast<LLVM::MaskedLoadOp>(op); load && isBf16(load.getType())) {
+        Value zero = LLVM::ZeroOp::create(b, load.getLoc(), integers(load.getType()));
+        Value loaded = LLVM::MaskedLoadOp::create(b, load.getLoc(), zero.getType(), load.getData(), load.getMask(), zero, load.getAlignmentAttr());
+        load.getRes().replaceAllUsesWith(LLVM::BitcastOp::create(b, load.getLoc(), load.getType(), loaded));
+        load.erase();
+      } else if (auto store = dyn_cast<LLVM::MaskedStoreOp>(op); store && isBf16(store.getValue().getType())) {
+        store.getValueMutable().assign(LLVM::BitcastOp::create(b, store.getLoc(), integers(store.getValue().getType()), store.getValue()));
+      }
+    });
   }
 };
 
@@ -61,6 +84,7 @@ void addCpuToLlvmPasses(OpPassManager &manager, bool nativeBf16) {
   function.useBarePtrCallConv = true;
   manager.addPass(createConvertFuncToLLVMPass(function));
   manager.addPass(createReconcileUnrealizedCastsPass());
+  manager.addPass(std::make_unique<MaskBf16AsInteger>());
   manager.addPass(createCanonicalizerPass());
 }
 

@@ -46,6 +46,8 @@ LogicalResult AttentionOp::verify() {
 }
 
 LogicalResult MlpOp::verify() {
+  if (shapeOf(getInput()).empty())
+    return emitOpError() << "(C1) expected an input [..., D], found " << getInput().getType();
   if (failed(expectRank(*this, getUp(), 2, "(C1) up")))
     return failure();
   int64_t d = shapeOf(getInput()).back(), f = shapeOf(getUp())[0];

@@ -85,6 +85,8 @@ ShardingRule LinearOp::getShardingRule() {
 //===-- norms and elementwise ------------------------------------------------------------------------------------------------------===//
 
 static LogicalResult verifyNorm(Operation *op, Value input, Value weight, Value bias, Value result) {
+  if (shapeOf(input).empty())
+    return op->emitOpError() << "(C2) expected an input [..., D], found " << input.getType();
   int64_t d = shapeOf(input).back();
   return success(succeeded(expectShape(op, result, shapeOf(input), "(C1) result")) && succeeded(expectShape(op, weight, {d}, "(C2) weight")) &&
                  succeeded(expectShape(op, bias, {d}, "(C2) bias")));

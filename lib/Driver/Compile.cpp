@@ -4,11 +4,7 @@
 #include "tp/Conversion/CpuProgram.h"
 #include "tp/Cost/Report.h"
 #include "tp/Import/Import.h"
-#if __has_include("tp/Interpreter/VerifyPartition.h")
 #include "tp/Interpreter/VerifyPartition.h"
-#else
-struct VO{}; static inline mlir::LogicalResult verifyPartition(mlir::ModuleOp, mlir::ModuleOp, VO) { return mlir::failure(); }
-#endif
 #include "tp/Package/Writer.h"
 #include "tp/Pipelines/Pipelines.h"
 

@@ -9,8 +9,11 @@
 using namespace mlir;
 using namespace tp;
 
-// Elements of operand `i` as numbers of one kind; a float kernel reads integers as floats and the other way round for conversions.
-static float floatAt(const Tensor &tensor, int64_t i) { return tensor.isFloat() ? tensor.floats()[i] : static_cast<float>(tensor.ints()[i]); }
+// Elements of operand `i` as numbers of one kind; a float kernel reads integers as floats and the other way round for
+// conversions.
+static float floatAt(const Tensor &tensor, int64_t i) {
+  return tensor.isFloat() ? tensor.floats()[i] : static_cast<float>(tensor.ints()[i]);
+}
 static int64_t intAt(const Tensor &tensor, int64_t i) {
   // Saturating conversions would hide a program's mistake, and an out-of-range cast is undefined: such values become 0.
   if (!tensor.isFloat())
@@ -19,8 +22,7 @@ static int64_t intAt(const Tensor &tensor, int64_t i) {
   return std::abs(value) < 0x1p62f ? static_cast<int64_t>(value) : 0;
 }
 
-template <auto Function>
-static LogicalResult runFloat1(RankCall &call) {
+template <auto Function> static LogicalResult runFloat1(RankCall &call) {
   Tensor &result = call.makeResult();
   float *out = result.writeFloats();
   for (int64_t i = 0, n = result.size(); i < n; ++i)
@@ -29,8 +31,7 @@ static LogicalResult runFloat1(RankCall &call) {
   return success();
 }
 
-template <auto Function>
-static LogicalResult runFloat2(RankCall &call) {
+template <auto Function> static LogicalResult runFloat2(RankCall &call) {
   Tensor &result = call.makeResult();
   float *out = result.writeFloats();
   const float *a = call.operands[0].floats(), *b = call.operands[1].floats();
@@ -40,8 +41,7 @@ static LogicalResult runFloat2(RankCall &call) {
   return success();
 }
 
-template <auto Function>
-static LogicalResult runInt1(RankCall &call) {
+template <auto Function> static LogicalResult runInt1(RankCall &call) {
   Tensor &result = call.makeResult();
   int64_t *out = result.writeInts();
   for (int64_t i = 0, n = result.size(); i < n; ++i)
@@ -49,8 +49,7 @@ static LogicalResult runInt1(RankCall &call) {
   return success();
 }
 
-template <auto Function>
-static LogicalResult runInt2(RankCall &call) {
+template <auto Function> static LogicalResult runInt2(RankCall &call) {
   Tensor &result = call.makeResult();
   int64_t *out = result.writeInts();
   for (int64_t i = 0, n = result.size(); i < n; ++i)
@@ -59,14 +58,19 @@ static LogicalResult runInt2(RankCall &call) {
 }
 
 // Divisions: a zero divisor and the one that overflows give 0, undefined as they are.
-template <auto Function>
-static int64_t guarded(int64_t a, int64_t b) {
+template <auto Function> static int64_t guarded(int64_t a, int64_t b) {
   return b == 0 || (b == -1 && a == std::numeric_limits<int64_t>::min()) ? 0 : Function(a, b);
 }
 // Sums wrap: they are computed unsigned.
-static int64_t add(int64_t a, int64_t b) { return static_cast<int64_t>(static_cast<uint64_t>(a) + static_cast<uint64_t>(b)); }
-static int64_t subtract(int64_t a, int64_t b) { return static_cast<int64_t>(static_cast<uint64_t>(a) - static_cast<uint64_t>(b)); }
-static int64_t multiply(int64_t a, int64_t b) { return static_cast<int64_t>(static_cast<uint64_t>(a) * static_cast<uint64_t>(b)); }
+static int64_t add(int64_t a, int64_t b) {
+  return static_cast<int64_t>(static_cast<uint64_t>(a) + static_cast<uint64_t>(b));
+}
+static int64_t subtract(int64_t a, int64_t b) {
+  return static_cast<int64_t>(static_cast<uint64_t>(a) - static_cast<uint64_t>(b));
+}
+static int64_t multiply(int64_t a, int64_t b) {
+  return static_cast<int64_t>(static_cast<uint64_t>(a) * static_cast<uint64_t>(b));
+}
 
 static float maximum(float a, float b) { return a != a || b != b ? NAN : std::max(a, b); }
 static float minimum(float a, float b) { return a != a || b != b ? NAN : std::min(a, b); }
@@ -86,7 +90,8 @@ static LogicalResult runCmpF(RankCall &call) {
   Tensor &result = call.makeResult();
   int64_t *out = result.writeInts();
   for (int64_t i = 0, n = result.size(); i < n; ++i)
-    out[i] = arith::applyCmpPredicate(op.getPredicate(), APFloat(call.operands[0].floats()[i]), APFloat(call.operands[1].floats()[i]));
+    out[i] = arith::applyCmpPredicate(op.getPredicate(), APFloat(call.operands[0].floats()[i]),
+                                      APFloat(call.operands[1].floats()[i]));
   return success();
 }
 

@@ -21,7 +21,8 @@ struct Layout {
 static MeshAttr meshOf(GroupCall &call, FlatSymbolRefAttr name) {
   MeshAttr mesh = lookupMesh(call.op, name);
   if (!mesh || mesh.devices() != call.interpreter.ranks()) {
-    call.op->emitError() << "expected a mesh of the " << call.interpreter.ranks() << " ranks that the program runs on, found " << name << " "
+    call.op->emitError() << "expected a mesh of the " << call.interpreter.ranks()
+                         << " ranks that the program runs on, found " << name << " "
                          << (mesh ? Attribute(mesh) : Attribute(name));
     return {};
   }
@@ -58,7 +59,8 @@ static Tensor combine(ReduceKind kind, ArrayRef<int64_t> group, const RankValue 
     std::copy_n(elements(input[group[0]]), n, out);
     for (int64_t rank : group.drop_front())
       for (int64_t i = 0; i < n; ++i)
-        out[i] = kind == ReduceKind::Sum ? out[i] + elements(input[rank])[i] : std::max(out[i], elements(input[rank])[i]);
+        out[i] =
+            kind == ReduceKind::Sum ? out[i] + elements(input[rank])[i] : std::max(out[i], elements(input[rank])[i]);
   };
   if (!result.isFloat()) {
     reduce(result.writeInts(), [](const Tensor &t) { return t.ints(); });

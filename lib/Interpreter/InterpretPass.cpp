@@ -37,12 +37,14 @@ struct InterpretPass : PassWrapper<InterpretPass, OperationPass<ModuleOp>> {
   InterpretPass(const InterpretPass &other) : PassWrapper(other) {}
   StringRef getArgument() const override { return "tp-interpret"; }
   StringRef getDescription() const override {
-    return "run a function and print its results; element i of an argument is i, plus 100 times the rank in a partitioned program";
+    return "run a function and print its results; element i of an argument is i, plus 100 times the rank in a "
+           "partitioned program";
   }
   void getDependentDialects(DialectRegistry &registry) const override { registry.insert<TpDialect>(); }
 
   Option<std::string> function{*this, "function", llvm::cl::desc("function to run"), llvm::cl::init("main")};
-  Option<bool> collectives{*this, "collectives", llvm::cl::desc("also print the collectives that ran"), llvm::cl::init(false)};
+  Option<bool> collectives{*this, "collectives", llvm::cl::desc("also print the collectives that ran"),
+                           llvm::cl::init(false)};
 
   void runOnOperation() override;
 };

@@ -10,8 +10,10 @@ using namespace tp;
 
 // Deeper calls than this are taken for a recursion without end.
 static constexpr size_t kMaxDepth = 256;
+static constexpr int64_t kMaxElements = int64_t(1) << 33;
 
-//===-- kernels' view of an op -------------------------------------------------------------------------------------------------------===//
+//===-- kernels' view of an op
+//-------------------------------------------------------------------------------------------------------===//
 
 const Tensor RankCall::none;
 
@@ -27,21 +29,25 @@ Tensor &RankCall::makeResult(unsigned i) {
   return results[i];
 }
 
-Tensor tp::zerosOf(Type type) {
-  if (std::optional<ElementKind> kind = elementKindOf(type))
-    return Tensor({}, *kind);
-  auto tensor = dyn_cast<RankedTensorType>(type);
-  if (!tensor || !tensor.hasStaticShape())
-    return {};
-  std::optional<ElementKind> kind = elementKindOf(tensor.getElementType());
-  return kind ? Tensor(tensor.getShape(), *kind) : Tensor();
-}
-
 static bool hasValues(Type type) {
   auto tensor = dyn_cast<RankedTensorType>(type);
-  if (tensor)
-    return tensor.hasStaticShape() && elementKindOf(tensor.getElementType());
-  return elementKindOf(type).has_value();
+  if (!tensor)
+    return elementKindOf(type).has_value();
+  // Larger tensors would not fit into a host's memory.
+  int64_t elements = 1;
+  for (int64_t size : tensor.getShape())
+    if (ShapedType::isDynamic(size) || (size > 0 && elements > kMaxElements / size))
+      return false;
+    else
+      elements *= size;
+  return elementKindOf(tensor.getElementType()).has_value();
+}
+
+Tensor tp::zerosOf(Type type) {
+  if (!hasValues(type))
+    return {};
+  auto tensor = dyn_cast<RankedTensorType>(type);
+  return Tensor(tensor ? tensor.getShape() : ArrayRef<int64_t>(), *elementKindOf(getElementTypeOrSelf(type)));
 }
 
 const KernelRegistry &KernelRegistry::builtin() {
@@ -57,7 +63,8 @@ const KernelRegistry &KernelRegistry::builtin() {
   return registry;
 }
 
-//===-- the interpreter --------------------------------------------------------------------------------------------------------------===//
+//===-- the interpreter
+//--------------------------------------------------------------------------------------------------------------===//
 
 // The values of a running function body. A value leaves when its last use has run.
 struct Interpreter::Frame {
@@ -115,6 +122,7 @@ FailureOr<SmallVector<RankValue>> Interpreter::run(FunctionOpInterface function,
   path.clear();
   if (module->hasAttr(kPartitioned) && !deviceMesh)
     return emitError(module.getLoc()) << "a partitioned module has no tp.mesh that says how many devices run it";
+  UnroundedScope scope(unrounded);
   return runBody(function, arguments);
 }
 
@@ -134,7 +142,8 @@ static std::string findMismatch(FunctionOpInterface function, ArrayRef<RankValue
     if (!hasValues(type))
       return llvm::formatv("argument {0}: the interpreter has no values of type {1}", i, type);
     if (argument.size() != ranks)
-      return llvm::formatv("argument {0}: expected a tensor for each of {1} ranks, found {2}", i, ranks, argument.size());
+      return llvm::formatv("argument {0}: expected a tensor for each of {1} ranks, found {2}", i, ranks,
+                           argument.size());
     for (const Tensor &tensor : argument)
       if (!tensor || !isOfType(tensor, type))
         return llvm::formatv("argument {0}: expected tensors of type {1}", i, type);
@@ -144,7 +153,8 @@ static std::string findMismatch(FunctionOpInterface function, ArrayRef<RankValue
 
 FailureOr<SmallVector<RankValue>> Interpreter::runBody(FunctionOpInterface function, ArrayRef<RankValue> arguments) {
   if (function.isExternal() || !llvm::hasSingleElement(function.getFunctionBody()))
-    return function.emitError() << "the interpreter runs functions with one block, and @" << function.getName() << " is not one";
+    return function.emitError() << "the interpreter runs functions with one block, and @" << function.getName()
+                                << " is not one";
   if (path.size() > kMaxDepth)
     return function.emitError() << "calls are nested more than " << kMaxDepth << " deep";
   if (std::string mismatch = findMismatch(function, arguments, numRanks); !mismatch.empty())
@@ -194,7 +204,8 @@ LogicalResult Interpreter::runOp(Operation *op, Frame &frame) {
   return success();
 }
 
-LogicalResult Interpreter::runCall(Operation *op, ArrayRef<RankValue> operands, Frame &frame, SmallVectorImpl<RankValue> &results) {
+LogicalResult Interpreter::runCall(Operation *op, ArrayRef<RankValue> operands, Frame &frame,
+                                   SmallVectorImpl<RankValue> &results) {
   auto call = cast<func::CallOp>(op);
   auto callee = symbols.lookupNearestSymbolFrom<FunctionOpInterface>(op, call.getCalleeAttr());
   if (!callee)
@@ -214,8 +225,8 @@ LogicalResult Interpreter::runOnEachRank(Operation *op, RankKernel kernel, Small
                                          SmallVectorImpl<RankValue> &results) {
   for (RankValue &result : results)
     result.resize(numRanks);
-  // Ranks whose operands share their elements have the same results: they are computed once. Identities are taken first, since a kernel may take
-  // its operands.
+  // Ranks whose operands share their elements have the same results: they are computed once. Identities are taken
+  // first, since a kernel may take its operands.
   std::vector<std::vector<const void *>> identities(numRanks);
   for (int64_t rank = 0; rank < numRanks; ++rank)
     for (RankValue &operand : operands)

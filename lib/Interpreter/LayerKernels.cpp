@@ -20,7 +20,8 @@ static std::vector<float> project(ArrayRef<float> x, const Tensor &weight, const
 static ArrayRef<float> elements(const Tensor &tensor) { return ArrayRef(tensor.floats(), tensor.size()); }
 
 // Projects the input to heads, norms and rotates them.
-static std::vector<float> projectHeads(RankCall &call, Value weight, Value bias, Value norm, int64_t heads, bool rotates) {
+static std::vector<float> projectHeads(RankCall &call, Value weight, Value bias, Value norm, int64_t heads,
+                                       bool rotates) {
   auto op = cast<AttentionOp>(call.op);
   const Tensor &x = call[op.getInput()];
   int64_t size = op.getHeadSize();
@@ -36,7 +37,8 @@ static std::vector<float> projectHeads(RankCall &call, Value weight, Value bias,
 // The cache with `rows` written at the op's positions.
 static Tensor extendCache(const Tensor &cache, const Tensor &position, ArrayRef<float> rows, int64_t seq) {
   Tensor result = cache;
-  updateCache(result.writeFloats(), rows.data(), position.ints(), cache.dim(0), cache.dim(1), seq, cache.dim(2) * cache.dim(3));
+  updateCache(result.writeFloats(), rows.data(), position.ints(), cache.dim(0), cache.dim(1), seq,
+              cache.dim(2) * cache.dim(3));
   result.round();
   return result;
 }

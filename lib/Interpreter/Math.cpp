@@ -23,7 +23,8 @@ void tp::parallelRows(int64_t count, double work, llvm::function_ref<void(int64_
     llvm::parallelFor(0, count, [&](size_t i) { body(i); });
 }
 
-//===-- linear -------------------------------------------------------------------------------------------------------------------------===//
+//===-- linear
+//-------------------------------------------------------------------------------------------------------------------------===//
 
 using Lanes = float __attribute__((vector_size(64)));
 
@@ -39,7 +40,8 @@ static constexpr int64_t kBlock = 1024;
 
 // sums[i * Cols + j] += dot of rows i of x and j of w, elements [0, k).
 template <int Rows, int Cols>
-[[gnu::always_inline]] static inline void addDots(const float *x, const float *w, int64_t stride, int64_t k, double *sums) {
+[[gnu::always_inline]] static inline void addDots(const float *x, const float *w, int64_t stride, int64_t k,
+                                                  double *sums) {
   Lanes lanes[Rows][Cols] = {};
   int64_t c = 0;
   for (; c + 16 <= k; c += 16)
@@ -60,7 +62,8 @@ template <int Rows, int Cols>
 }
 
 template <int Rows, int Cols>
-[[gnu::always_inline]] static inline void linearTile(const float *x, const float *w, const float *bias, float *y, int64_t n, int64_t k) {
+[[gnu::always_inline]] static inline void linearTile(const float *x, const float *w, const float *bias, float *y,
+                                                     int64_t n, int64_t k) {
   double sums[Rows * Cols] = {};
   for (int64_t c = 0; c < k; c += kBlock)
     addDots<Rows, Cols>(x + c, w + c, k, std::min(kBlock, k - c), sums);
@@ -70,8 +73,8 @@ template <int Rows, int Cols>
 }
 
 // Columns [begin, end) of y; the rows of w that they read stay in the cache while x passes.
-TP_MULTIVERSION static void linearColumns(const float *x, const float *w, const float *bias, float *y, int64_t m, int64_t n, int64_t k,
-                                          int64_t begin, int64_t end) {
+TP_MULTIVERSION static void linearColumns(const float *x, const float *w, const float *bias, float *y, int64_t m,
+                                          int64_t n, int64_t k, int64_t begin, int64_t end) {
   int64_t i = 0;
   for (; i + 4 <= m; i += 4) {
     int64_t j = begin;
@@ -95,7 +98,8 @@ void tp::linear(const float *x, const float *w, const float *bias, float *y, int
                [&](int64_t i) { linearColumns(x, w, bias, y, m, n, k, i * columns, std::min(n, (i + 1) * columns)); });
 }
 
-//===-- norms, activations, rotation -----------------------------------------------------------------------------------------------------===//
+//===-- norms, activations, rotation
+//-----------------------------------------------------------------------------------------------------===//
 
 void tp::rmsNorm(const float *x, const float *weight, float *y, int64_t rows, int64_t d, double eps) {
   for (int64_t r = 0; r < rows; ++r, x += d, y += d) {
@@ -122,7 +126,8 @@ float tp::activate(ActivationKind kind, float x) {
   return x;
 }
 
-void tp::rotate(float *x, int64_t batch, int64_t seq, int64_t heads, int64_t size, const int64_t *positions, RotaryAttr rotary) {
+void tp::rotate(float *x, int64_t batch, int64_t seq, int64_t heads, int64_t size, const int64_t *positions,
+                RotaryAttr rotary) {
   llvm::SmallVector<double> frequencies = rotary.frequencies(size);
   int64_t half = frequencies.size();
   std::vector<float> cosines(half), sines(half);
@@ -144,9 +149,11 @@ void tp::rotate(float *x, int64_t batch, int64_t seq, int64_t heads, int64_t siz
   }
 }
 
-//===-- attention --------------------------------------------------------------------------------------------------------------------------===//
+//===-- attention
+//--------------------------------------------------------------------------------------------------------------------------===//
 
-void tp::updateCache(float *cache, const float *rows, const int64_t *positions, int64_t batch, int64_t length, int64_t seq, int64_t row) {
+void tp::updateCache(float *cache, const float *rows, const int64_t *positions, int64_t batch, int64_t length,
+                     int64_t seq, int64_t row) {
   for (int64_t b = 0; b < batch; ++b)
     for (int64_t s = 0; s < seq; ++s)
       if (int64_t t = positions[b] + s; t >= 0 && t < length)
@@ -161,7 +168,8 @@ TP_MULTIVERSION static float dot(const float *a, const float *b, int64_t n) {
   return sum;
 }
 
-void Attention::runRow(int64_t b, int64_t s, int64_t h, const float *query, const float *key, const float *value, float *out) const {
+void Attention::runRow(int64_t b, int64_t s, int64_t h, const float *query, const float *key, const float *value,
+                       float *out) const {
   int64_t keyHead = (h + headOffset) / group - headOffset / group;
   int64_t position = s + (positions ? positions[b] : 0);
   int64_t end = causal ? std::min(length, position + 1) : length;
@@ -189,5 +197,6 @@ void Attention::runRow(int64_t b, int64_t s, int64_t h, const float *query, cons
 void Attention::run(const float *query, const float *key, const float *value, float *out) const {
   std::fill_n(out, batch * seq * heads * valueSize, 0.0f);
   int64_t rows = batch * seq * heads;
-  parallelRows(rows, 4.0 * rows * length * size, [&](int64_t row) { runRow(row / heads / seq, row / heads % seq, row % heads, query, key, value, out); });
+  parallelRows(rows, 4.0 * rows * length * size,
+               [&](int64_t row) { runRow(row / heads / seq, row / heads % seq, row % heads, query, key, value, out); });
 }

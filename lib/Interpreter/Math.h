@@ -1,5 +1,5 @@
-// Numeric routines on row-major f32 arrays that the kernels share. All compute in f32 (sums in blocks, so that long ones stay exact to f32's
-// precision) and leave rounding to the caller.
+// Numeric routines on row-major f32 arrays that the kernels share. All compute in f32 (sums in blocks, so that long
+// ones stay exact to f32's precision) and leave rounding to the caller.
 #ifndef TP_LIB_INTERPRETER_MATH_H
 #define TP_LIB_INTERPRETER_MATH_H
 
@@ -22,16 +22,20 @@ void rmsNorm(const float *x, const float *weight, float *y, int64_t rows, int64_
 
 float activate(ActivationKind kind, float x);
 
-// Rotates x [batch, seq, heads, size] in place; row s of sequence b is at position positions[b] + s (positions null: s).
-void rotate(float *x, int64_t batch, int64_t seq, int64_t heads, int64_t size, const int64_t *positions, RotaryAttr rotary);
+// Rotates x [batch, seq, heads, size] in place; row s of sequence b is at position positions[b] + s (positions null:
+// s).
+void rotate(float *x, int64_t batch, int64_t seq, int64_t heads, int64_t size, const int64_t *positions,
+            RotaryAttr rotary);
 
-// Writes rows [batch, seq, ...] into cache [batch, length, ...] at positions[b]; rows outside the cache are dropped. `row` elements a row.
-void updateCache(float *cache, const float *rows, const int64_t *positions, int64_t batch, int64_t length, int64_t seq, int64_t row);
+// Writes rows [batch, seq, ...] into cache [batch, length, ...] at positions[b]; rows outside the cache are dropped.
+// `row` elements a row.
+void updateCache(float *cache, const float *rows, const int64_t *positions, int64_t batch, int64_t length, int64_t seq,
+                 int64_t row);
 
 // Scaled dot-product attention: see tp.sdpa. A query that sees no key, or whose key head does not exist, gives zeros.
 struct Attention {
-  int64_t batch, seq, heads, size;          // query [batch, seq, heads, size]
-  int64_t length, keyHeads, valueSize;      // key [batch, length, keyHeads, size], value [.., valueSize]
+  int64_t batch, seq, heads, size;     // query [batch, seq, heads, size]
+  int64_t length, keyHeads, valueSize; // key [batch, length, keyHeads, size], value [.., valueSize]
   int64_t group, headOffset = 0, window = 0;
   const int64_t *positions = nullptr;
   bool causal = false;
@@ -40,7 +44,8 @@ struct Attention {
   void run(const float *query, const float *key, const float *value, float *out) const;
 
 private:
-  void runRow(int64_t b, int64_t s, int64_t h, const float *query, const float *key, const float *value, float *out) const;
+  void runRow(int64_t b, int64_t s, int64_t h, const float *query, const float *key, const float *value,
+              float *out) const;
 };
 
 } // namespace tp

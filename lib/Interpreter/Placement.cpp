@@ -13,7 +13,8 @@ Placement::Placement(MeshAttr mesh, ShardingAttr sharding, ArrayRef<int64_t> sha
     int64_t parts = groups.groupSize();
     // A dimension that is not split is plain, whatever its unit and repeat say.
     bool isSplit = split && !split.getAxes().empty();
-    dims.push_back({std::move(groups), Geometry{size, parts, isSplit ? split.getUnit() : 1, isSplit ? split.getRepeat() : 1}});
+    dims.push_back(
+        {std::move(groups), Geometry{size, parts, isSplit ? split.getUnit() : 1, isSplit ? split.getRepeat() : 1}});
   }
   if (sharding && sharding.isPartial()) {
     partial.emplace(mesh, sharding.getPartial());
@@ -94,8 +95,8 @@ static double rootMeanSquare(const Tensor &tensor) {
   return squares > 0 ? std::sqrt(squares / n) : 1.0;
 }
 
-std::optional<Mismatch> Placement::compareRank(int64_t rank, const Tensor &shard, const Tensor &whole, double tolerance, double rms,
-                                               double &worst) const {
+std::optional<Mismatch> Placement::compareRank(int64_t rank, const Tensor &shard, const Tensor &whole, double tolerance,
+                                               double rms, double &worst) const {
   SmallVector<int64_t> starts = startsOf(rank), index(dims.size(), 0);
   std::optional<Mismatch> mismatch;
   int64_t count = 1;
@@ -130,7 +131,8 @@ std::optional<Mismatch> Placement::compareRank(int64_t rank, const Tensor &shard
   return mismatch;
 }
 
-std::optional<Mismatch> Placement::compare(const RankValue &value, const Tensor &whole, double tolerance, double &worst) const {
+std::optional<Mismatch> Placement::compare(const RankValue &value, const Tensor &whole, double tolerance,
+                                           double &worst) const {
   RankValue combined = partial ? combinePartials(value) : value;
   double rms = rootMeanSquare(whole);
   std::map<std::pair<const void *, std::vector<int64_t>>, bool> seen;

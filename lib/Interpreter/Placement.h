@@ -15,7 +15,7 @@ struct Mismatch {
   int64_t rank;
   llvm::SmallVector<int64_t> index; // in the whole value, of the first element that differs
   double found, expected;
-  int64_t count;      // elements of this rank that differ
+  int64_t count;       // elements of this rank that differ
   double largestError; // of these, |found - expected|
 };
 
@@ -24,12 +24,13 @@ public:
   // `sharding` may be null: every rank holds the whole value.
   Placement(MeshAttr mesh, ShardingAttr sharding, llvm::ArrayRef<int64_t> shape);
 
-  // Each rank's shard; padding is zero. Of a partial value the first rank of a group holds all. Ranks with the same elements share a tensor.
+  // Each rank's shard; padding is zero. Of a partial value the first rank of a group holds all. Ranks with the same
+  // elements share a tensor.
   RankValue slice(const Tensor &whole) const;
   // Shape of every rank's shard.
   llvm::SmallVector<int64_t> localShape() const;
-  // The first rank whose elements differ from the whole value by more than tolerance * (rms + |expected|); ranks along partial axes are combined
-  // first. The tensors have localShape(). `worst` gathers the largest error in these units.
+  // The first rank whose elements differ from the whole value by more than tolerance * (rms + |expected|); ranks along
+  // partial axes are combined first. The tensors have localShape(). `worst` gathers the largest error in these units.
   std::optional<Mismatch> compare(const RankValue &value, const Tensor &whole, double tolerance, double &worst) const;
 
 private:
@@ -38,7 +39,8 @@ private:
     Geometry geometry;
   };
   llvm::SmallVector<int64_t> startsOf(int64_t rank) const;
-  std::optional<Mismatch> compareRank(int64_t rank, const Tensor &shard, const Tensor &whole, double tolerance, double rms, double &worst) const;
+  std::optional<Mismatch> compareRank(int64_t rank, const Tensor &shard, const Tensor &whole, double tolerance,
+                                      double rms, double &worst) const;
   RankValue combinePartials(const RankValue &value) const;
 
   int64_t ranks;

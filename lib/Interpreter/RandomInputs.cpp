@@ -68,11 +68,11 @@ static void fillFloats(Tensor &tensor, uint64_t stream, float mean, float deviat
   constexpr int64_t block = 1 << 16;
   int64_t n = tensor.size();
   float *out = tensor.writeFloats();
-  ElementKind kind = tensor.kind();
   parallelRows((n + block - 1) / block, n, [&](int64_t b) {
     for (int64_t i = b * block, end = std::min(n, i + block); i < end; ++i)
-      out[i] = roundTo(kind, mean + deviation * normal(mix(stream, i)));
+      out[i] = mean + deviation * normal(mix(stream, i));
   });
+  tensor.round();
 }
 
 Tensor RandomInputs::make(FunctionOpInterface function, unsigned i) {

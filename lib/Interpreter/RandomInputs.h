@@ -13,8 +13,8 @@ class RandomInputs {
 public:
   explicit RandomInputs(uint64_t seed) : seed(seed) {}
 
-  // Argument `i` of a function. Matrices are scaled to keep values near 1 from layer to layer, parameter vectors are near 1; indices lie in the range
-  // of what they are looked up in. Parameters of one name are the same tensor.
+  // Argument `i` of a function. Matrices are scaled to keep values near 1 from layer to layer, parameter vectors are
+  // near 1; indices lie in the range of what they are looked up in. Parameters of one name are the same tensor.
   Tensor make(mlir::FunctionOpInterface function, unsigned i);
 
 private:

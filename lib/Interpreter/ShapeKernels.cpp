@@ -32,8 +32,8 @@ static LogicalResult runSplat(RankCall &call) {
 }
 
 // Calls `visit(index in the window, index in the tensor)` for each element of a static window of a tensor of `shape`.
-static void forWindow(ArrayRef<int64_t> shape, ArrayRef<int64_t> offsets, ArrayRef<int64_t> sizes, ArrayRef<int64_t> strides,
-                      llvm::function_ref<void(int64_t, int64_t)> visit) {
+static void forWindow(ArrayRef<int64_t> shape, ArrayRef<int64_t> offsets, ArrayRef<int64_t> sizes,
+                      ArrayRef<int64_t> strides, llvm::function_ref<void(int64_t, int64_t)> visit) {
   int64_t count = 1;
   for (int64_t size : sizes)
     count *= size;

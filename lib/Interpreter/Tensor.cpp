@@ -73,9 +73,12 @@ int64_t tp::wrapTo(ElementKind kind, int64_t value) {
   }
 }
 
-static int64_t product(ArrayRef<int64_t> shape) { return std::accumulate(shape.begin(), shape.end(), int64_t(1), std::multiplies<>()); }
+static int64_t product(ArrayRef<int64_t> shape) {
+  return std::accumulate(shape.begin(), shape.end(), int64_t(1), std::multiplies<>());
+}
 
-Tensor::Tensor(ArrayRef<int64_t> shape, ElementKind kind) : dims(shape), elementKind(kind), storage(std::make_shared<Storage>()) {
+Tensor::Tensor(ArrayRef<int64_t> shape, ElementKind kind)
+    : dims(shape), elementKind(kind), storage(std::make_shared<Storage>()) {
   if (isFloat())
     storage->floats.resize(product(shape));
   else
@@ -99,7 +102,14 @@ int64_t *Tensor::writeInts() {
   return storage->ints.data();
 }
 
+static thread_local bool isUnrounded = false;
+
+UnroundedScope::UnroundedScope(bool unrounded) : before(isUnrounded) { isUnrounded = unrounded; }
+UnroundedScope::~UnroundedScope() { isUnrounded = before; }
+
 void Tensor::round() {
+  if (isUnrounded)
+    return;
   if (elementKind != ElementKind::BF16 && elementKind != ElementKind::F16)
     return;
   float *data = writeFloats();
@@ -126,7 +136,9 @@ void tp::copyWindow(const Tensor &from, int64_t fromStart, Tensor &to, int64_t t
   int64_t outer = product(from.shape().take_front(dim)), inner = product(from.shape().drop_front(dim + 1));
   int64_t fromStride = from.dim(dim) * inner, toStride = to.dim(dim) * inner;
   if (from.isFloat())
-    copyBlocks(from.floats() + fromStart * inner, fromStride, to.writeFloats() + toStart * inner, toStride, outer, count * inner);
+    copyBlocks(from.floats() + fromStart * inner, fromStride, to.writeFloats() + toStart * inner, toStride, outer,
+               count * inner);
   else
-    copyBlocks(from.ints() + fromStart * inner, fromStride, to.writeInts() + toStart * inner, toStride, outer, count * inner);
+    copyBlocks(from.ints() + fromStart * inner, fromStride, to.writeInts() + toStart * inner, toStride, outer,
+               count * inner);
 }

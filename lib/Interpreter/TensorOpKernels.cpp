@@ -24,7 +24,8 @@ static LogicalResult runRmsNorm(RankCall &call) {
   auto op = cast<RmsNormOp>(call.op);
   const Tensor &x = call[op.getInput()], &w = call[op.getWeight()];
   Tensor &y = call.makeResult();
-  rmsNorm(x.floats(), w.floats(), y.writeFloats(), w.size() ? x.size() / w.size() : 0, w.size(), op.getEps().convertToDouble());
+  rmsNorm(x.floats(), w.floats(), y.writeFloats(), w.size() ? x.size() / w.size() : 0, w.size(),
+          op.getEps().convertToDouble());
   y.round();
   return success();
 }
@@ -79,15 +80,18 @@ static LogicalResult runKvUpdate(RankCall &call) {
   // The cache is written in place where nobody else reads it.
   call.results[0] = std::move(call.operands[0]);
   Tensor &cache = call.results[0];
-  updateCache(cache.writeFloats(), rows.floats(), position.ints(), cache.dim(0), cache.dim(1), rows.dim(1), rows.dim(2) * rows.dim(3));
+  updateCache(cache.writeFloats(), rows.floats(), position.ints(), cache.dim(0), cache.dim(1), rows.dim(1),
+              rows.dim(2) * rows.dim(3));
   cache.round();
   return success();
 }
 
 static LogicalResult runSdpa(RankCall &call) {
   auto op = cast<SdpaOp>(call.op);
-  const Tensor &q = call[op.getQuery()], &k = call[op.getKey()], &v = call[op.getValue()], &offset = call[op.getHeadOffset()];
-  Attention attention{q.dim(0), q.dim(1), q.dim(2), q.dim(3), k.dim(1), k.dim(2), v.dim(3), static_cast<int64_t>(op.getGroup())};
+  const Tensor &q = call[op.getQuery()], &k = call[op.getKey()], &v = call[op.getValue()],
+               &offset = call[op.getHeadOffset()];
+  Attention attention{q.dim(0), q.dim(1), q.dim(2), q.dim(3),
+                      k.dim(1), k.dim(2), v.dim(3), static_cast<int64_t>(op.getGroup())};
   attention.headOffset = offset ? offset.ints()[0] : 0;
   attention.window = op.getWindow();
   attention.positions = intsOrNull(call[op.getPosition()]);

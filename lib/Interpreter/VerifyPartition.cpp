@@ -4,16 +4,12 @@
 #include "RandomInputs.h"
 
 #include "mlir/Dialect/Func/IR/FuncOps.h"
-#include "mlir/IR/TypeUtilities.h"
 #include "llvm/Support/Format.h"
 #include "llvm/Support/FormatVariadic.h"
 #include <map>
 
 using namespace mlir;
 using namespace tp;
-
-// Allowed error where all floats are f32.
-static constexpr double kTolerance = 1e-4;
 
 namespace {
 // A value of a run: the calls on the way to it, its number, and which result of its op it is.
@@ -27,9 +23,12 @@ struct Traced {
 
 class EntryVerifier {
 public:
-  EntryVerifier(ModuleOp global, ModuleOp local, FunctionOpInterface entry, const VerifyOptions &options, RandomInputs &inputs)
+  EntryVerifier(ModuleOp global, ModuleOp local, FunctionOpInterface entry, const VerifyOptions &options,
+                RandomInputs &inputs)
       : localModule(local), wholeProgram(global), localProgram(local), entry(entry), options(options), inputs(inputs) {
     report.function = entry.getName();
+    wholeProgram.setUnrounded(true);
+    localProgram.setUnrounded(true);
   }
 
   LogicalResult run();
@@ -138,14 +137,15 @@ LogicalResult EntryVerifier::check(Operation *op, ArrayRef<RankValue> results) {
     ++report.values;
     if (misfit.empty() && !mismatch)
       continue;
-    InFlightDiagnostic diagnostic = op->emitError() << "partition differs from the whole program at " << op->getName() << " ("
-                                                    << where(op, *number) << "): ";
+    InFlightDiagnostic diagnostic = op->emitError() << "partition differs from the whole program at " << op->getName()
+                                                    << " (" << where(op, *number) << "): ";
     if (mismatch)
       describe(diagnostic, *mismatch, result[0].size());
     else
       diagnostic << misfit;
     diagnostic << "; sharding " << shardings[i];
-    diagnostic.attachNote(whole.op->getLoc()) << "the whole program computes the value here, by " << whole.op->getName();
+    diagnostic.attachNote(whole.op->getLoc())
+        << "the whole program computes the value here, by " << whole.op->getName();
     return diagnostic;
   }
   return success();
@@ -156,20 +156,24 @@ static ShardingAttr argSharding(FunctionOpInterface local, FunctionOpInterface g
   return sharding ? sharding : global.getArgAttrOfType<ShardingAttr>(i, kSharding);
 }
 
-FailureOr<SmallVector<RankValue>> EntryVerifier::sliceArguments(FunctionOpInterface localEntry, ArrayRef<RankValue> whole) {
+FailureOr<SmallVector<RankValue>> EntryVerifier::sliceArguments(FunctionOpInterface localEntry,
+                                                                ArrayRef<RankValue> whole) {
   SmallVector<RankValue> slices;
   for (auto [i, argument] : llvm::enumerate(whole)) {
     ShardingAttr sharding = argSharding(localEntry, entry, i);
     RankValue shape(1, zerosOf(localEntry.getArgumentTypes()[i]));
-    std::string misfit = shape[0] ? findMisfit(sharding, shape, argument[0].shape(), localProgram.mesh()) : "expected a tensor";
+    std::string misfit =
+        shape[0] ? findMisfit(sharding, shape, argument[0].shape(), localProgram.mesh()) : "expected a tensor";
     if (!misfit.empty())
-      return localEntry.emitError() << "partition differs from the whole program at argument " << i << " of @" << entry.getName() << ": " << misfit;
+      return localEntry.emitError() << "partition differs from the whole program at argument " << i << " of @"
+                                    << entry.getName() << ": " << misfit;
     slices.push_back(Placement(localProgram.mesh(), sharding, argument[0].shape()).slice(argument[0]));
   }
   return slices;
 }
 
-LogicalResult EntryVerifier::checkResults(FunctionOpInterface localEntry, ArrayRef<RankValue> whole, ArrayRef<RankValue> local) {
+LogicalResult EntryVerifier::checkResults(FunctionOpInterface localEntry, ArrayRef<RankValue> whole,
+                                          ArrayRef<RankValue> local) {
   for (auto [i, expected, found] : llvm::enumerate(whole, local)) {
     auto sharding = dyn_cast_or_null<ShardingAttr>(localEntry.getResultAttr(i, kSharding));
     std::string misfit = findMisfit(sharding, found, expected[0].shape(), localProgram.mesh());
@@ -180,8 +184,8 @@ LogicalResult EntryVerifier::checkResults(FunctionOpInterface localEntry, ArrayR
     ++report.values;
     if (misfit.empty() && !mismatch)
       continue;
-    InFlightDiagnostic diagnostic = localEntry.emitError() << "partition differs from the whole program at result " << i << " of @"
-                                                           << entry.getName() << ": ";
+    InFlightDiagnostic diagnostic = localEntry.emitError() << "partition differs from the whole program at result " << i
+                                                           << " of @" << entry.getName() << ": ";
     if (mismatch)
       describe(diagnostic, *mismatch, found[0].size());
     else
@@ -193,14 +197,16 @@ LogicalResult EntryVerifier::checkResults(FunctionOpInterface localEntry, ArrayR
 
 LogicalResult EntryVerifier::run() {
   auto localEntry = localModule.lookupSymbol<FunctionOpInterface>(entry.getName());
-  if (!localEntry || localEntry.getNumArguments() != entry.getNumArguments() || localEntry.getNumResults() != entry.getNumResults())
+  if (!localEntry || localEntry.getNumArguments() != entry.getNumArguments() ||
+      localEntry.getNumResults() != entry.getNumResults())
     return entry.emitError() << "expected the partitioned program to have a function @" << entry.getName() << " with "
                              << entry.getNumArguments() << " arguments and " << entry.getNumResults() << " results";
   SmallVector<RankValue> arguments;
   for (unsigned i = 0; i < entry.getNumArguments(); ++i) {
     arguments.push_back({inputs.make(entry, i)});
     if (!arguments.back()[0])
-      return entry.emitError() << "argument " << i << ": the interpreter has no values of type " << entry.getArgumentTypes()[i];
+      return entry.emitError() << "argument " << i << ": the interpreter has no values of type "
+                               << entry.getArgumentTypes()[i];
   }
   wholeProgram.setObserver([&](Operation *op, ArrayRef<RankValue> results) { return trace(op, results); });
   FailureOr<SmallVector<RankValue>> expected = wholeProgram.run(entry, arguments);
@@ -218,30 +224,11 @@ LogicalResult EntryVerifier::run() {
   return success();
 }
 
-// Four units in the last place of the coarsest float type that values of the module have.
-static double defaultTolerance(ModuleOp module) {
-  double tolerance = kTolerance;
-  auto visit = [&](Type type) {
-    Type element = getElementTypeOrSelf(type);
-    if (element.isBF16())
-      tolerance = std::max(tolerance, 0x1p-6);
-    else if (element.isF16())
-      tolerance = std::max(tolerance, 0x1p-9);
-  };
-  module.walk([&](Operation *op) { llvm::for_each(op->getResultTypes(), visit); });
-  for (auto function : module.getOps<FunctionOpInterface>())
-    llvm::for_each(function.getArgumentTypes(), visit);
-  return tolerance;
-}
-
-LogicalResult tp::verifyPartition(ModuleOp global, ModuleOp local, const VerifyOptions &givenOptions, VerifyReport *report) {
+LogicalResult tp::verifyPartition(ModuleOp global, ModuleOp local, const VerifyOptions &options, VerifyReport *report) {
   if (!local->hasAttr(kPartitioned))
     return local.emitError() << "expected a partitioned program: the module has no " << kPartitioned;
   if (!Interpreter(local).mesh())
     return local.emitError() << "a partitioned module has no tp.mesh that says how many devices run it";
-  VerifyOptions options = givenOptions;
-  if (options.tolerance <= 0)
-    options.tolerance = defaultTolerance(global);
   SmallVector<FunctionOpInterface> entries, publics;
   for (auto function : global.getOps<FunctionOpInterface>()) {
     if (function->hasAttr(kEntry))

@@ -17,17 +17,21 @@ struct VerifyPartitionPass : PassWrapper<VerifyPartitionPass, OperationPass<Modu
   VerifyPartitionPass(const VerifyPartitionPass &other) : PassWrapper(other) {}
   StringRef getArgument() const override { return "tp-verify-partition"; }
   StringRef getDescription() const override {
-    return "partition a copy of the module and compare it with the whole program on random inputs; the module stays as it is";
+    return "partition a copy of the module and compare it with the whole program on random inputs; the module stays as "
+           "it is";
   }
   void getDependentDialects(DialectRegistry &registry) const override { registry.insert<TpDialect>(); }
   LogicalResult initialize(MLIRContext *context) override;
   void runOnOperation() override;
 
-  Option<std::string> pipeline{*this, "pipeline", llvm::cl::desc("passes that partition the copy"), llvm::cl::init("tp-partition")};
-  Option<std::string> localFile{*this, "local", llvm::cl::desc("file with the partitioned program, instead of a pipeline"), llvm::cl::init("")};
+  Option<std::string> pipeline{*this, "pipeline", llvm::cl::desc("passes that partition the copy"),
+                               llvm::cl::init("tp-partition")};
+  Option<std::string> localFile{
+      *this, "local", llvm::cl::desc("file with the partitioned program, instead of a pipeline"), llvm::cl::init("")};
   Option<uint64_t> seed{*this, "seed", llvm::cl::desc("seed of the random inputs"), llvm::cl::init(1)};
-  Option<double> tolerance{*this, "tolerance", llvm::cl::desc("allowed error, relative; 0: by element type"), llvm::cl::init(0)};
-  Option<int64_t> maxCalls{*this, "max-calls", llvm::cl::desc("calls of each function whose inner values are compared"), llvm::cl::init(2)};
+  Option<double> tolerance{*this, "tolerance", llvm::cl::desc("allowed error, relative"), llvm::cl::init(1e-4)};
+  Option<int64_t> maxCalls{*this, "max-calls", llvm::cl::desc("calls of each function whose inner values are compared"),
+                           llvm::cl::init(2)};
   Option<bool> print{*this, "print", llvm::cl::desc("print what was compared"), llvm::cl::init(false)};
 
 private:
@@ -39,13 +43,15 @@ private:
 LogicalResult VerifyPartitionPass::initialize(MLIRContext *context) {
   partition = std::make_shared<OpPassManager>(ModuleOp::getOperationName());
   if (failed(parsePassPipeline(pipeline, *partition)))
-    return emitError(UnknownLoc::get(context)) << "expected a pass pipeline for the option 'pipeline', found '" << pipeline << "'";
+    return emitError(UnknownLoc::get(context))
+           << "expected a pass pipeline for the option 'pipeline', found '" << pipeline << "'";
   return success();
 }
 
 static void printReport(const VerifyReport &report) {
   for (const VerifyReport::Entry &entry : report.entries) {
-    llvm::outs() << "@" << entry.function << ": " << entry.values << " values agree, largest error " << llvm::format("%.1e", entry.worstError) << "\n";
+    llvm::outs() << "@" << entry.function << ": " << entry.values << " values agree, largest error "
+                 << llvm::format("%.1e", entry.worstError) << "\n";
     for (const CollectiveStatistics &s : entry.collectives)
       llvm::outs() << "  " << s.kind << ": " << s.count << " times, " << static_cast<int64_t>(s.bytes) << " bytes\n";
   }

@@ -71,6 +71,7 @@ private:
       if (rule.factors[f].kind == FactorKind::Reduction && geometryOf(split, rule.factors[f].size, mesh).overlaps())
         split = Split{.axes = {}, .closed = true};
     }
+    dropInexpressible(result.factors);
     for (unsigned i = 0; i < rule.operands.size(); ++i) {
       result.operands.push_back(projectToTensor(rule.operands[i], result.factors, rule, mesh));
       canonicalise(result.operands.back(), op.types[i], mesh);
@@ -83,6 +84,25 @@ private:
     return result;
   }
 
+  // A dimension of several factors is cut into blocks: an inner factor can be split only where the outer ones are used up, and evenly.
+  void dropInexpressible(FactorSplits &factors) const {
+    for (unsigned i = 0; i < rule.operands.size() + rule.results.size(); ++i)
+      for (const DimFactors &dim : tensor(i)) {
+        bool usedUp = true, outermost = true;
+        for (unsigned f : dim.factors) {
+          int64_t size = rule.factors[f].size, parts = mesh.sizeOf(factors[f].axes);
+          if (dim.factors.size() == 1 || (size == 1 && factors[f].axes.empty()))
+            continue;
+          if (!factors[f].axes.empty() && (!usedUp || (!outermost && size % parts != 0))) {
+            factors[f] = Split{.axes = {}, .closed = true};
+            parts = 1;
+          }
+          usedUp &= parts == size;
+          outermost = false;
+        }
+      }
+  }
+
   // Axes that the result is partial over: split reductions, and partial operands that every term carries on.
   void addPartials(Assignment &result) const {
     if (result.results.size() != 1)
@@ -91,27 +111,26 @@ private:
     for (unsigned f = 0; f < rule.factors.size(); ++f)
       if (rule.factors[f].kind == FactorKind::Reduction)
         partial.append(result.factors[f].axes.begin(), result.factors[f].axes.end());
-    const Sharding &wanted = op.shardings[rule.operands.size()];
-    for (StringAttr axis : wanted.partial) {
-      if (llvm::is_contained(partial, axis) || !carried(axis))
-        continue;
-      partial.push_back(axis);
-      for (unsigned i = 0; i < rule.operands.size(); ++i)
-        if (llvm::is_contained(op.shardings[i].partial, axis))
-          result.operands[i].partial.push_back(axis);
-    }
+    for (unsigned i = 0; i < rule.operands.size(); ++i)
+      for (StringAttr axis : op.shardings[i].partial) {
+        if (!carried(axis))
+          continue;
+        if (!llvm::is_contained(partial, axis))
+          partial.push_back(axis);
+        result.operands[i].partial.push_back(axis);
+      }
   }
 
+  // Every term is partial over the axis exactly once: so is the result.
   bool carried(StringAttr axis) const {
     auto isPartial = [&](unsigned operand) { return llvm::is_contained(op.shardings[operand].partial, axis); };
-    return llvm::any_of(rule.terms, [&](const auto &term) { return llvm::count_if(term, isPartial) == 1; }) &&
-           llvm::all_of(rule.terms, [&](const auto &term) { return llvm::count_if(term, isPartial) <= 1; });
+    return !rule.terms.empty() && llvm::all_of(rule.terms, [&](const auto &term) { return llvm::count_if(term, isPartial) == 1; });
   }
 
   double cost(const Assignment &assignment) const {
     double bytes = 0;
     for (unsigned i = 0; i < assignment.operands.size(); ++i)
-      bytes += reshardBytes(op.types[i], op.shardings[i], assignment.operands[i], mesh);
+      bytes += reshardBytes(op.types[i], op.shardings[i], assignment.operands[i], mesh) * (!op.stationary.empty() && op.stationary[i] ? 1e6 : 1);
     for (unsigned i = 0; i < assignment.results.size(); ++i)
       bytes += reshardBytes(op.types[assignment.operands.size() + i], assignment.results[i], op.shardings[assignment.operands.size() + i], mesh);
     return bytes;

@@ -24,11 +24,17 @@ struct LocalValue {
   bool zeroPadded; // padding is known to be zero
 };
 
+// What all callers of a function pass, by argument.
+struct CalledWith {
+  BitVector zeroPadded; // padding is known to be zero
+  BitVector weights;    // parameters
+};
+
 class FunctionPartitioner {
 public:
-  FunctionPartitioner(func::FuncOp function, MeshOp mesh, OpBuilder &builder, llvm::DenseMap<Operation *, BitVector> &zeroPaddedArguments)
+  FunctionPartitioner(func::FuncOp function, MeshOp mesh, OpBuilder &builder, llvm::DenseMap<Operation *, CalledWith> &calledWith)
       : function(function), builder(builder), context{builder, mesh.getMesh(), FlatSymbolRefAttr::get(mesh.getSymNameAttr())},
-        zeroPaddedArguments(zeroPaddedArguments) {}
+        calledWith(calledWith) {}
 
   // Builds the local function behind the global one, and returns it.
   FailureOr<func::FuncOp> run() {
@@ -42,9 +48,9 @@ public:
     recordGlobalTypes(local);
     Block *entry = local.addEntryBlock();
     builder.setInsertionPointToStart(entry);
-    BitVector &zeros = zeroPaddedArguments[function];
+    auto passed = calledWith.find(function);
     for (auto [i, argument] : llvm::enumerate(function.getArguments()))
-      values[argument] = {entry->getArgument(i), argSharding(i), function.isPublic() || zeros.empty() || zeros[i]};
+      values[argument] = {entry->getArgument(i), argSharding(i), function.isPublic() || passed == calledWith.end() || passed->second.zeroPadded[i]};
     for (Operation &op : function.getBody().front())
       if (failed(visit(&op)))
         return failure();
@@ -54,12 +60,22 @@ public:
 private:
   using Key = std::pair<Value, Attribute>;
 
+  // Axes of one device split nothing.
+  Sharding read(ShardingAttr attribute) {
+    Sharding sharding = Sharding::from(attribute);
+    auto drop = [&](Axes &axes) { llvm::erase_if(axes, [&](StringAttr axis) { return context.mesh.sizeOf(axis) == 1; }); };
+    for (Split &split : sharding.dims)
+      drop(split.axes);
+    drop(sharding.partial);
+    return sharding;
+  }
+
   FailureOr<Sharding> shardingOf(Attribute attribute, const Twine &what) {
     if (auto sharding = dyn_cast_or_null<ShardingAttr>(attribute))
-      return Sharding::from(sharding);
+      return read(sharding);
     return function.emitError() << what << " has no sharding: run --tp-propagate-shardings first";
   }
-  Sharding argSharding(unsigned i) { return Sharding::from(function.getArgAttrOfType<ShardingAttr>(i, kSharding)); }
+  Sharding argSharding(unsigned i) { return read(function.getArgAttrOfType<ShardingAttr>(i, kSharding)); }
 
   FailureOr<FunctionType> localFunctionType() {
     SmallVector<Type> arguments, results;
@@ -103,6 +119,17 @@ private:
     return made;
   }
 
+  // A parameter, here or in every caller.
+  bool isWeight(Value value) {
+    auto argument = dyn_cast<BlockArgument>(value);
+    if (!argument)
+      return false;
+    if (function.getArgAttr(argument.getArgNumber(), kParameter))
+      return true;
+    auto it = calledWith.find(function);
+    return it != calledWith.end() && it->second.weights[argument.getArgNumber()];
+  }
+
   LogicalResult visit(Operation *op) {
     if (auto call = dyn_cast<func::CallOp>(op))
       return visitCall(call);
@@ -126,10 +153,11 @@ private:
     for (Value operand : op->getOperands()) {
       present.types.push_back(cast<RankedTensorType>(operand.getType()));
       present.shardings.push_back(values.find(operand)->second.sharding);
+      present.stationary.push_back(isWeight(operand));
     }
     for (auto [result, sharding] : llvm::zip(op->getResults(), shardings)) {
       present.types.push_back(cast<RankedTensorType>(result.getType()));
-      present.shardings.push_back(Sharding::from(cast<ShardingAttr>(sharding)));
+      present.shardings.push_back(read(cast<ShardingAttr>(sharding)));
     }
     Assignment assignment = assignFactors(rule, present, context.mesh);
     SmallVector<Value> operands;
@@ -155,7 +183,7 @@ private:
         localOp->setAttr(kValue, number);
     }
     values[global] = {local, computed, zero};
-    Sharding target = Sharding::from(wanted);
+    Sharding target = read(wanted);
     std::string origin = (op->getParentOfType<func::FuncOp>().getName() + ": " + op->getName().getStringRef() + " result").str();
     Value result = inSharding(global, target, op->getLoc(), origin);
     if (result != local)
@@ -182,7 +210,7 @@ private:
   LogicalResult visitConstraint(Operation *op) {
     auto wanted = cast<ShardingAttr>(op->getAttrOfType<ArrayAttr>(kShardings)[0]);
     LocalValue input = values.find(op->getOperand(0))->second;
-    Sharding target = Sharding::from(wanted);
+    Sharding target = read(wanted);
     values[op->getResult(0)] = {inSharding(op->getOperand(0), target, op->getLoc(), originOf(op, 0)), target, input.zeroPadded};
     return success();
   }
@@ -191,16 +219,17 @@ private:
     auto callee = function->getParentOfType<ModuleOp>().lookupSymbol<func::FuncOp>(call.getCallee());
     SmallVector<Value> operands;
     SmallVector<Type> types;
-    BitVector &zeros = zeroPaddedArguments[callee];
-    if (zeros.empty())
-      zeros.resize(call.getNumOperands(), true);
+    CalledWith &passed = calledWith.try_emplace(callee, CalledWith{BitVector(call.getNumOperands(), true), BitVector(call.getNumOperands(), true)})
+                             .first->second;
     for (auto [i, operand] : llvm::enumerate(call.getOperands())) {
       FailureOr<Sharding> wanted = shardingOf(callee.getArgAttr(i, kSharding), "argument " + Twine(i) + " of " + call.getCallee());
       if (failed(wanted))
         return failure();
       operands.push_back(inSharding(operand, *wanted, call.getLoc(), originOf(call, i)));
       if (!values.find(operand)->second.zeroPadded)
-        zeros.reset(i);
+        passed.zeroPadded.reset(i);
+      if (!isWeight(operand))
+        passed.weights.reset(i);
     }
     for (unsigned i = 0; i < call.getNumResults(); ++i) {
       FailureOr<Sharding> computed = shardingOf(callee.getResultAttr(i, kSharding), "result " + Twine(i) + " of " + call.getCallee());
@@ -215,8 +244,8 @@ private:
     for (unsigned i = 0; i < call.getNumResults(); ++i) {
       // Not through define(): a call's values are checked inside the callee.
       Value global = call.getResult(i);
-      values[global] = {local.getResult(i), Sharding::from(callee.getResultAttrOfType<ShardingAttr>(i, kSharding)), false};
-      Sharding target = Sharding::from(cast<ShardingAttr>(shardings[i]));
+      values[global] = {local.getResult(i), read(callee.getResultAttrOfType<ShardingAttr>(i, kSharding)), false};
+      Sharding target = read(cast<ShardingAttr>(shardings[i]));
       Value result = inSharding(global, target, call.getLoc(), originOf(call, i));
       values[global] = {result, target, false};
     }
@@ -227,7 +256,7 @@ private:
     SmallVector<Value> operands;
     for (auto [i, operand] : llvm::enumerate(op->getOperands()))
       operands.push_back(
-          inSharding(operand, Sharding::from(function.getResultAttrOfType<ShardingAttr>(i, kSharding)), op->getLoc(), originOf(op, i)));
+          inSharding(operand, read(function.getResultAttrOfType<ShardingAttr>(i, kSharding)), op->getLoc(), originOf(op, i)));
     func::ReturnOp::create(builder, op->getLoc(), operands);
     return success();
   }
@@ -304,7 +333,7 @@ private:
   func::FuncOp function;
   OpBuilder &builder;
   LocalContext context;
-  llvm::DenseMap<Operation *, BitVector> &zeroPaddedArguments;
+  llvm::DenseMap<Operation *, CalledWith> &calledWith;
   llvm::DenseMap<Value, LocalValue> values;
   llvm::DenseMap<Key, Value> resharded;
 };
@@ -323,9 +352,9 @@ struct Partition : tp::impl::PartitionBase<Partition> {
     if (failed(orderCallersFirst(module, order)))
       return signalPassFailure();
     OpBuilder builder(module.getContext());
-    llvm::DenseMap<Operation *, BitVector> zeroPaddedArguments;
+    llvm::DenseMap<Operation *, CalledWith> calledWith;
     for (func::FuncOp function : order)
-      if (failed(FunctionPartitioner(function, *mesh, builder, zeroPaddedArguments).run()))
+      if (failed(FunctionPartitioner(function, *mesh, builder, calledWith).run()))
         return signalPassFailure();
     for (func::FuncOp function : order)
       function.erase();

@@ -47,21 +47,34 @@ struct ApplyStrategy : tp::impl::ApplyStrategyBase<ApplyStrategy> {
     if (!argument)
       return;
     auto function = dyn_cast<func::FuncOp>(argument.getOwner()->getParentOp());
-    if (function && !function.getArgAttr(argument.getArgNumber(), kSharding))
+    if (function && !function.getArgAttr(argument.getArgNumber(), kSharding) && !statedByCaller(function, argument.getArgNumber()))
       function.setArgAttr(argument.getArgNumber(), kSharding, attribute(sharding));
+  }
+  // A caller passes an argument of its own whose sharding the user stated: that one holds here too.
+  bool statedByCaller(func::FuncOp function, unsigned number) {
+    WalkResult walk = getOperation().walk([&](func::CallOp call) {
+      if (call.getCallee() != function.getName())
+        return WalkResult::advance();
+      auto passed = dyn_cast<BlockArgument>(call.getOperand(number));
+      auto caller = call->getParentOfType<func::FuncOp>();
+      return passed && caller.getArgAttr(passed.getArgNumber(), kSharding) ? WalkResult::interrupt() : WalkResult::advance();
+    });
+    return walk.wasInterrupted();
   }
   ShardingAttr attribute(const Sharding &sharding) {
     return sharding.toAttribute(FlatSymbolRefAttr::get(mesh.getSymNameAttr()), &getContext());
   }
 
-  // A weight split over `tp` in one dimension, left open elsewhere; every dimension whole when nothing is split.
-  void splitWeight(Value weight, unsigned dim) {
+  // A weight split over `tp` in one dimension, in blocks of `unit` (heads are not cut), left open elsewhere; every dimension whole when nothing is split.
+  void splitWeight(Value weight, unsigned dim, int64_t unit = 1) {
     if (!weight)
       return;
     int64_t rank = cast<RankedTensorType>(weight.getType()).getRank();
     Sharding sharding = strategy == "replicate" ? Sharding::whole(rank) : Sharding::open(rank);
     if (strategy != "replicate")
       sharding.dims[dim] = over("tp");
+    if (!sharding.dims[dim].axes.empty())
+      sharding.dims[dim].unit = unit;
     state(weight, sharding);
   }
 
@@ -69,8 +82,8 @@ struct ApplyStrategy : tp::impl::ApplyStrategyBase<ApplyStrategy> {
     function.walk([&](Operation *op) {
       if (auto attention = dyn_cast<AttentionOp>(op)) {
         for (Value rows : {attention.getWq(), attention.getWk(), attention.getWv(), attention.getBq(), attention.getBk(), attention.getBv()})
-          splitWeight(rows, 0);
-        splitWeight(attention.getWo(), 1);
+          splitWeight(rows, 0, attention.getHeadSize());
+        splitWeight(attention.getWo(), 1, attention.getHeadSize());
       } else if (auto mlp = dyn_cast<MlpOp>(op)) {
         for (Value rows : {mlp.getGate(), mlp.getUp(), mlp.getGateBias(), mlp.getUpBias()})
           splitWeight(rows, 0);
@@ -103,13 +116,13 @@ struct ApplyStrategy : tp::impl::ApplyStrategyBase<ApplyStrategy> {
     if (function->hasAttr(kEntry))
       return;
     for (BlockArgument argument : function.getArguments()) {
-      auto type = cast<RankedTensorType>(argument.getType());
-      if (type.getRank() == 3)
+      auto type = dyn_cast<RankedTensorType>(argument.getType());
+      if (type && type.getRank() == 3)
         state(argument, stream(type.getShape()));
     }
     for (unsigned i = 0; i < function.getNumResults(); ++i) {
-      auto type = cast<RankedTensorType>(function.getResultTypes()[i]);
-      if (type.getRank() == 3 && !function.getResultAttr(i, kSharding))
+      auto type = dyn_cast<RankedTensorType>(function.getResultTypes()[i]);
+      if (type && type.getRank() == 3 && !function.getResultAttr(i, kSharding))
         function.setResultAttr(i, kSharding, attribute(stream(type.getShape())));
     }
   }

@@ -12,7 +12,7 @@ using namespace tp;
 namespace {
 struct Proposal {
   unsigned node, dim;
-  Axes axes;
+  Split split;
 };
 
 class AxisPropagation {
@@ -56,15 +56,17 @@ private:
   }
 
   // The axes each factor has in the edge's tensors: the longest list that the others do not contradict.
-  std::vector<Axes> factorAxes(const Edge &edge) {
-    std::vector<Axes> best(edge.rule.factors.size());
+  FactorSplits factorAxes(const Edge &edge) {
+    FactorSplits best(edge.rule.factors.size());
     for (unsigned i = 0; i < edge.nodes.size(); ++i) {
       const Sharding &sharding = graph.nodes[edge.nodes[i]].sharding;
       for (auto [dim, split] : llvm::zip(edge.tensor(i), sharding.dims)) {
         if (split.axes.empty() || split.priority > level)
           continue;
         projectToFactors(dim, split, edge.rule, graph.mesh, [&](unsigned factor, Split part) {
-          Axes &have = best[factor];
+          Axes &have = best[factor].axes;
+          // Grains go along, so that a reshape further on knows what is not cut; Grains.cpp completes them.
+          best[factor].unit = std::max(best[factor].unit, part.unit);
           unsigned common = 0;
           while (common < have.size() && common < part.axes.size() && have[common] == part.axes[common])
             ++common;
@@ -89,18 +91,19 @@ private:
   }
 
   // An axis that several factors have (a sequence split that meets a weight split): the op can use it once, so one of them passes it on.
-  void resolveSharedAxes(const Edge &edge, std::vector<Axes> &axes) {
-    for (unsigned f = 0; f < axes.size(); ++f) {
-      for (unsigned g = f + 1; g < axes.size(); ++g) {
-        for (unsigned i = 0; i < axes[f].size(); ++i) {
-          auto it = llvm::find(axes[g], axes[f][i]);
-          if (it == axes[g].end())
+  void resolveSharedAxes(const Edge &edge, FactorSplits &splits) {
+    for (unsigned f = 0; f < splits.size(); ++f) {
+      for (unsigned g = f + 1; g < splits.size(); ++g) {
+        Axes &a = splits[f].axes, &b = splits[g].axes;
+        for (unsigned i = 0; i < a.size(); ++i) {
+          auto it = llvm::find(b, a[i]);
+          if (it == b.end())
             continue;
           if (weight(edge, g) > weight(edge, f)) {
-            axes[f].resize(i);
+            a.resize(i);
             break;
           }
-          axes[g].erase(it, axes[g].end());
+          b.erase(it, b.end());
         }
       }
     }
@@ -108,13 +111,12 @@ private:
 
   void propose(unsigned index, std::vector<std::pair<unsigned, Proposal>> &proposals) {
     const Edge &edge = graph.edges[index];
-    std::vector<Axes> axes = factorAxes(edge);
-    resolveSharedAxes(edge, axes);
-    FactorSplits splits(axes.size());
+    FactorSplits splits = factorAxes(edge);
+    resolveSharedAxes(edge, splits);
     bool any = false;
-    for (unsigned f = 0; f < axes.size(); ++f) {
-      if (edge.rule.factors[f].kind != FactorKind::Whole)
-        splits[f].axes = axes[f];
+    for (unsigned f = 0; f < splits.size(); ++f) {
+      if (edge.rule.factors[f].kind == FactorKind::Whole)
+        splits[f] = Split();
       any |= !splits[f].axes.empty();
     }
     if (!any)
@@ -124,23 +126,29 @@ private:
       const Sharding &have = graph.nodes[edge.nodes[i]].sharding;
       for (unsigned dim = 0; dim < wanted.dims.size(); ++dim)
         if (!have.dims[dim].closed && wanted.dims[dim].axes.size() > have.dims[dim].axes.size())
-          proposals.push_back({index, {edge.nodes[i], dim, wanted.dims[dim].axes}});
+          proposals.push_back({index, {edge.nodes[i], dim, wanted.dims[dim]}});
     }
   }
 
   // Extends a dimension's axes as far as the value's other dimensions leave them free.
   bool apply(const Proposal &proposal) {
     Sharding &sharding = graph.nodes[proposal.node].sharding;
-    Axes &axes = sharding.dims[proposal.dim].axes;
-    if (axes.size() >= proposal.axes.size() || !std::equal(axes.begin(), axes.end(), proposal.axes.begin()))
+    Split &split = sharding.dims[proposal.dim];
+    Axes &axes = split.axes;
+    const Axes &wanted = proposal.split.axes;
+    if (axes.size() >= wanted.size() || !std::equal(axes.begin(), axes.end(), wanted.begin()))
       return false;
+    bool fresh = axes.empty();
     bool changed = false;
-    for (StringAttr axis : ArrayRef(proposal.axes).drop_front(axes.size())) {
+    for (StringAttr axis : ArrayRef(wanted).drop_front(axes.size())) {
       if (sharding.uses(axis))
         break;
       axes.push_back(axis);
       changed = true;
     }
+    int64_t size = graph.nodes[proposal.node].type.getDimSize(proposal.dim);
+    if (changed && fresh && split.unit == 1 && size % proposal.split.unit == 0)
+      split.unit = proposal.split.unit;
     return changed;
   }
 

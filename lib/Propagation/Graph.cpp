@@ -66,6 +66,8 @@ struct GraphBuilder {
   }
 
   LogicalResult addFunction(func::FuncOp function) {
+    if (function.isExternal())
+      return function.emitError() << "expected a function with a body, found a declaration of " << function.getName();
     for (unsigned i = 0; i < function.getNumArguments(); ++i) {
       std::optional<unsigned> node = slotNode(function.getArgumentTypes()[i], nameOf(function.getArgAttrDict(i), module.getContext()));
       if (!node)

@@ -1,7 +1,8 @@
 // Partial sums: which values stay sums over the mesh until a later op.
 //
 // A value may be partial over an axis where its op computes it so (a split reduction, or a partial operand in every term) and every use is linear in
-// it and carries the sum on. Starts from all values that could be, and takes back until nothing changes.
+// it and carries the sum on, to no more elements, and to one place alone unless the sum stays partial there too. Starts from all values that could
+// be, and takes back until nothing changes.
 #include "Propagate.h"
 
 #include "tp/Partition/Assignment.h"
@@ -38,17 +39,10 @@ private:
       op.shardings.push_back(graph.nodes[node].sharding);
     }
     Axes axes = assignFactors(edge.rule, op, graph.mesh).results[0].partial;
-    // Carried on from operands, as long as that does not make more to reduce.
-    int64_t partialElements = 0;
-    for (const auto &term : edge.rule.terms)
-      for (unsigned operand : term)
-        if (!graph.nodes[edge.nodes[operand]].sharding.partial.empty())
-          partialElements += op.types[operand].getNumElements();
-    for (const auto &term : edge.rule.terms)
-      for (unsigned operand : term)
-        for (StringAttr axis : graph.nodes[edge.nodes[operand]].sharding.partial)
-          if (!llvm::is_contained(axes, axis) && carries(edge, axis) && op.types.back().getNumElements() <= partialElements)
-            axes.push_back(axis);
+    for (unsigned i = 0; i < edge.operands; ++i)
+      for (StringAttr axis : op.shardings[i].partial)
+        if (!llvm::is_contained(axes, axis) && carries(edge, axis))
+          axes.push_back(axis);
     // An axis that also splits a dimension is scattered there, now.
     llvm::erase_if(axes, [&](StringAttr axis) { return graph.nodes[result].sharding.uses(axis); });
     graph.nodes[result].sharding.partial = axes;
@@ -61,14 +55,23 @@ private:
     });
   }
 
+  // The result has more to reduce than the partial operands.
+  bool grows(const Edge &edge) const {
+    int64_t elements = 0;
+    for (unsigned i = 0; i < edge.operands; ++i)
+      if (!graph.nodes[edge.nodes[i]].sharding.partial.empty())
+        elements += graph.nodes[edge.nodes[i]].type.getNumElements();
+    return graph.nodes[edge.nodes.back()].type.getNumElements() > elements;
+  }
+
   bool takeBack(const Edge &edge) {
     int result = resultOf(edge);
     bool changed = false;
     for (unsigned i = 0; i < edge.operands; ++i) {
       Node &operand = graph.nodes[edge.nodes[i]];
       llvm::erase_if(operand.sharding.partial, [&](StringAttr axis) {
-        bool kept = operand.stated || (isOp(edge) && result >= 0 && llvm::is_contained(graph.nodes[result].sharding.partial, axis) &&
-                                       carries(edge, axis));
+        bool kept = operand.stated || (isOp(edge) && result >= 0 && carries(edge, axis) && !grows(edge) &&
+                                       (operand.edges.size() == 2 || llvm::is_contained(graph.nodes[result].sharding.partial, axis)));
         changed |= !kept;
         return !kept;
       });

@@ -98,13 +98,15 @@ void tp::projectToFactors(const DimFactors &dim, const Split &split, const Shard
   for (unsigned factor : dim.factors) {
     int64_t size = rule.factors[factor].size;
     inner = size ? inner / size : 0;
-    if (size == 1)
+    // Blocks that hold all of the inner factors leave every axis to this one, be it a single block (one kv head for all ranks).
+    bool takesAll = unit > 1 && inner > 0 && unit % inner == 0;
+    if (size == 1 && !takesAll)
       continue;
     Split part;
     part.closed = split.closed;
     part.priority = split.priority;
     int64_t parts = 1;
-    while (!axes.empty() && parts < size) {
+    while (!axes.empty() && (parts < size || takesAll)) {
       parts *= *mesh.sizeOf(axes.front());
       part.axes.push_back(axes.front());
       axes = axes.drop_front();
@@ -145,9 +147,9 @@ Split tp::projectToDim(const DimFactors &dim, ArrayRef<Split> factors, const Sha
   for (unsigned factor : dim.factors) {
     int64_t size = rule.factors[factor].size;
     inner = size ? inner / size : 0;
-    if (size == 1)
-      continue;
     const Split &part = factors[factor];
+    if (size == 1 && part.axes.empty())
+      continue;
     if (first) {
       result = part;
       result.unit = part.axes.empty() ? 1 : part.unit * std::max<int64_t>(inner, 1);

@@ -64,9 +64,15 @@ int Barrier::wait(int self) {
   if (count == 1)
     return met;
   uint32_t epoch = lines[self].entered.load(std::memory_order_relaxed) + 1;
-  lines[self].entered.store(epoch, std::memory_order_release);
-  return policy.spin ? waitSpinning(self, epoch)
-                     : waitBlocking(epoch, arrived.fetch_add(1, std::memory_order_acq_rel) + 1 == count);
+  if (!policy.spin) {
+    lines[self].entered.store(epoch, std::memory_order_release);
+    return waitBlocking(epoch, arrived.fetch_add(1, std::memory_order_acq_rel) + 1 == count);
+  }
+  // Sequentially consistent with sleepOn: either the sleeper sees the new number or it is seen here.
+  lines[self].entered.exchange(epoch);
+  if (sleepers.load() > 0)
+    futexWakeAll(lines[self].entered);
+  return waitSpinning(self, epoch);
 }
 
 int Barrier::waitAgain(int self) {
@@ -75,30 +81,36 @@ int Barrier::waitAgain(int self) {
 }
 
 int Barrier::waitSpinning(int self, uint32_t epoch) {
-  // About 50 us of pure spinning; then the core is offered to others, for the machine may not be ours alone.
-  constexpr int pureSpins = 2000;
+  // About 50 us of spinning; who is later than that may lack a core, for the machine may not be ours alone.
+  constexpr int mostSpins = 2000;
   int spins = 0;
   std::optional<Deadline> deadline;
   for (int i = 0; i < count; ++i) {
     if (i == self)
       continue;
     while (!reached(lines[i].entered.load(std::memory_order_acquire), epoch)) {
-      if (++spins < pureSpins) {
+      if (++spins < mostSpins) {
         cpuRelax();
         continue;
       }
-      sched_yield();
-      if (spins % 64 != 0)
-        continue;
       if (fault.raised())
         throw Stopped();
       if (!deadline)
         deadline.emplace(policy.timeoutSeconds);
       else if (deadline->passed())
         return i;
+      sleepOn(lines[i].entered, epoch);
     }
   }
   return met;
+}
+
+void Barrier::sleepOn(std::atomic<uint32_t> &entered, uint32_t epoch) {
+  sleepers.fetch_add(1);
+  uint32_t now = entered.load();
+  if (!reached(now, epoch))
+    futexWait(entered, now);
+  sleepers.fetch_sub(1);
 }
 
 // The generation is the number of the last barrier that everyone entered.

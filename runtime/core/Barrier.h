@@ -1,11 +1,9 @@
 // A barrier for a fixed set of threads that meet thousands of times per second.
 //
-// Each party owns one cache line with the number of barriers it has entered.
-//  - spin: a party waits until every line has reached its own number. One cache-line transfer is the whole cost, so
-//  this is
-//    used where every thread has a hardware thread of its own.
-//  - block: the last party to arrive wakes the others, which sleep in a futex. Used where threads outnumber the
-//  hardware.
+// Each party owns one cache line with the number of barriers it has entered. There are two ways to wait:
+//  - spin: until every line has reached the party's own number; a line that takes too long is slept on. One transfer
+//    of a cache line is the whole cost. For threads that have a hardware thread each.
+//  - block: the last party to arrive wakes the others, which sleep. For threads that outnumber the hardware.
 // A wait ends early when the fault is raised or the deadline passes.
 #ifndef TP_RT_BARRIER_H
 #define TP_RT_BARRIER_H
@@ -45,6 +43,7 @@ private:
     std::atomic<uint32_t> entered{0};
   };
   int waitSpinning(int self, uint32_t epoch);
+  void sleepOn(std::atomic<uint32_t> &entered, uint32_t epoch);
   int waitBlocking(uint32_t epoch, bool last);
   int missing(uint32_t epoch) const;
 
@@ -52,7 +51,8 @@ private:
   const WaitPolicy policy;
   const Fault &fault;
   std::unique_ptr<Line[]> lines;
-  alignas(128) std::atomic<int> arrived{0};
+  alignas(128) std::atomic<int> sleepers{0}; // of the spinning kind
+  alignas(128) std::atomic<int> arrived{0};  // of the blocking kind, as is the next
   alignas(128) std::atomic<uint32_t> generation{0};
 };
 

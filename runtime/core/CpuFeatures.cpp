@@ -15,49 +15,19 @@ constexpr const char *machine = "x86_64";
 // alone.
 std::optional<bool> supports(const std::string &name) {
 #define TP_FEATURE(FEATURE) {(FEATURE), __builtin_cpu_supports(FEATURE) != 0} // NOLINT(bugprone-macro-parentheses)
-  static const std::map<std::string, bool> known = {TP_FEATURE("cmov"),
-                                                    TP_FEATURE("mmx"),
-                                                    TP_FEATURE("sse"),
-                                                    TP_FEATURE("sse2"),
-                                                    TP_FEATURE("sse3"),
-                                                    TP_FEATURE("ssse3"),
-                                                    TP_FEATURE("sse4.1"),
-                                                    TP_FEATURE("sse4.2"),
-                                                    TP_FEATURE("sse4a"),
-                                                    TP_FEATURE("popcnt"),
-                                                    TP_FEATURE("aes"),
-                                                    TP_FEATURE("pclmul"),
-                                                    TP_FEATURE("gfni"),
-                                                    TP_FEATURE("vpclmulqdq"),
-                                                    TP_FEATURE("avx"),
-                                                    TP_FEATURE("avx2"),
-                                                    TP_FEATURE("fma"),
-                                                    TP_FEATURE("fma4"),
-                                                    TP_FEATURE("xop"),
-                                                    TP_FEATURE("bmi"),
-                                                    TP_FEATURE("bmi2"),
-                                                    TP_FEATURE("f16c"),
-                                                    TP_FEATURE("lzcnt"),
-                                                    TP_FEATURE("movbe"),
-                                                    TP_FEATURE("adx"),
-                                                    TP_FEATURE("avx512f"),
-                                                    TP_FEATURE("avx512vl"),
-                                                    TP_FEATURE("avx512bw"),
-                                                    TP_FEATURE("avx512dq"),
-                                                    TP_FEATURE("avx512cd"),
-                                                    TP_FEATURE("avx512vbmi"),
-                                                    TP_FEATURE("avx512ifma"),
-                                                    TP_FEATURE("avx512vpopcntdq"),
-                                                    TP_FEATURE("avx512vbmi2"),
-                                                    TP_FEATURE("avx512vnni"),
-                                                    TP_FEATURE("avx512bitalg"),
-                                                    TP_FEATURE("avx512bf16"),
-                                                    TP_FEATURE("avx512vp2intersect"),
-                                                    TP_FEATURE("avx512fp16"),
-                                                    TP_FEATURE("avxvnni"),
-                                                    TP_FEATURE("amx-tile"),
-                                                    TP_FEATURE("amx-int8"),
-                                                    TP_FEATURE("amx-bf16")};
+  // clang-format off
+  static const std::map<std::string, bool> known = {
+      TP_FEATURE("cmov"), TP_FEATURE("mmx"), TP_FEATURE("sse"), TP_FEATURE("sse2"), TP_FEATURE("sse3"),
+      TP_FEATURE("ssse3"), TP_FEATURE("sse4.1"), TP_FEATURE("sse4.2"), TP_FEATURE("sse4a"), TP_FEATURE("popcnt"),
+      TP_FEATURE("aes"), TP_FEATURE("pclmul"), TP_FEATURE("gfni"), TP_FEATURE("vpclmulqdq"), TP_FEATURE("avx"),
+      TP_FEATURE("avx2"), TP_FEATURE("fma"), TP_FEATURE("fma4"), TP_FEATURE("xop"), TP_FEATURE("bmi"),
+      TP_FEATURE("bmi2"), TP_FEATURE("f16c"), TP_FEATURE("lzcnt"), TP_FEATURE("movbe"), TP_FEATURE("adx"),
+      TP_FEATURE("avx512f"), TP_FEATURE("avx512vl"), TP_FEATURE("avx512bw"), TP_FEATURE("avx512dq"),
+      TP_FEATURE("avx512cd"), TP_FEATURE("avx512vbmi"), TP_FEATURE("avx512ifma"), TP_FEATURE("avx512vpopcntdq"),
+      TP_FEATURE("avx512vbmi2"), TP_FEATURE("avx512vnni"), TP_FEATURE("avx512bitalg"), TP_FEATURE("avx512bf16"),
+      TP_FEATURE("avx512vp2intersect"), TP_FEATURE("avx512fp16"), TP_FEATURE("avxvnni"), TP_FEATURE("amx-tile"),
+      TP_FEATURE("amx-int8"), TP_FEATURE("amx-bf16")};
+  // clang-format on
 #undef TP_FEATURE
   auto it = known.find(name);
   return it == known.end() ? std::nullopt : std::optional(it->second);

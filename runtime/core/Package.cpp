@@ -5,7 +5,6 @@
 
 #include <cerrno>
 #include <cstring>
-#include <dlfcn.h>
 #include <filesystem>
 #include <fstream>
 #include <sstream>
@@ -44,11 +43,6 @@ Package::Package(const std::string &folder) : folder(folder) {
   loadProgram();
 }
 
-Package::~Package() {
-  if (program)
-    dlclose(program);
-}
-
 void Package::checkFiles() const {
   std::string manifestPath = path("manifest.json");
   auto size = [&](const std::string &name, const std::string &key) {
@@ -67,18 +61,11 @@ void Package::checkFiles() const {
 }
 
 void Package::loadProgram() {
-  // An absolute path, lest the loader search elsewhere for a name without a slash.
-  std::string file = std::filesystem::absolute(path(parsed.program)).string();
-  program = dlopen(file.c_str(), RTLD_NOW | RTLD_LOCAL);
-  if (!program)
-    throw Error(path(parsed.program) + ": cannot load: " + dlerror());
+  program = std::make_unique<SharedObject>(path(parsed.program));
   for (const Entry &entry : parsed.entries) {
-    auto code = reinterpret_cast<tp_entry>(dlsym(program, entry.symbol.c_str()));
-    if (!code) {
-      dlclose(program);
-      program = nullptr;
+    auto code = reinterpret_cast<tp_entry>(program->symbol(entry.symbol));
+    if (!code)
       throw Error(path(parsed.program) + ": no symbol '" + entry.symbol + "', which entry '" + entry.name + "' names");
-    }
     symbols.push_back(code);
   }
 }

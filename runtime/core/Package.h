@@ -5,6 +5,7 @@
 
 #include "core/Manifest.h"
 #include "core/Memory.h"
+#include "core/SharedObject.h"
 #include "tp_program.h"
 
 #include <memory>
@@ -18,7 +19,6 @@ public:
   explicit Package(const std::string &folder);
   Package(const Package &) = delete;
   Package &operator=(const Package &) = delete;
-  ~Package();
 
   const Manifest &manifest() const { return parsed; }
   tp_entry code(const Entry &entry) const { return symbols[&entry - parsed.entries.data()]; }
@@ -31,7 +31,7 @@ private:
   void loadProgram();
   std::string folder;
   Manifest parsed;
-  void *program = nullptr;
+  std::unique_ptr<SharedObject> program;
   std::vector<tp_entry> symbols; // one per manifest entry
 };
 

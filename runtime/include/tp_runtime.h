@@ -25,8 +25,7 @@ typedef struct tp_session tp_session;
 // Why the last call of this thread failed: one line, lowercase. Never null; valid until the thread's next call.
 TP_API const char *tp_last_error(void);
 
-// ---- packages
-// -------------------------------------------------------------------------------------------------------------
+// ---- packages ----
 
 // Opens a package folder and checks it: manifest, CPU features, files, code. Null on failure.
 TP_API tp_package *tp_package_open(const char *folder);
@@ -51,8 +50,7 @@ TP_API int64_t tp_tokenize_chat(const tp_package *package, const char *message, 
 TP_API int64_t tp_detokenize(const tp_package *package, const int32_t *tokens, int64_t count, char *text,
                              int64_t capacity);
 
-// ---- sessions
-// -------------------------------------------------------------------------------------------------------------
+// ---- sessions ----
 
 // Maps weights, allocates memory, starts the ranks. `threads` per rank, 0: hardware threads / ranks. Null on failure.
 TP_API tp_session *tp_session_open(const tp_package *package, int32_t threads);

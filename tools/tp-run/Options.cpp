@@ -62,11 +62,11 @@ void addGeneration(CLI::App &app, Options &options) {
 
 void addOutput(CLI::App &app, Options &options) {
   const std::map<std::string, Print> prints{{"text", Print::text}, {"ids", Print::ids}, {"json", Print::json}};
-  app.add_option(
-         "--print", options.print,
-         "text, streamed for one prompt; ids: one line of generated token ids per prompt; json: one object per prompt")
+  app.add_option("--print", options.print,
+                 "text, streamed for one prompt; ids: one line of generated token ids per prompt; json: one object per "
+                 "prompt (default: text, or ids where the package has no tokenizer)")
       ->transform(CLI::CheckedTransformer(prints).description("text|ids|json"))
-      ->default_str("text");
+      ->option_text("text|ids|json");
   app.add_option("--threads", options.threads, "threads per rank (default: hardware threads / ranks of this host)")
       ->check(CLI::Range(1, 4096))
       ->type_name("N");

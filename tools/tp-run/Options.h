@@ -25,9 +25,9 @@ struct Options {
   int64_t maxTokens = 128;
   bool ignoreEos = false;
   rt::Sampling sampling;
-  Print print = Print::text;
-  int threads = 0;           // 0: chosen by the runtime
-  std::string stats, output; // file names; empty: none
+  std::optional<Print> print; // none: text where the package has a tokenizer, else ids
+  int threads = 0;            // 0: chosen by the runtime
+  std::string stats, output;  // file names; empty: none
 };
 
 // Throws rt::Error on a wrong command line. No value: help was asked for and is in `help`.

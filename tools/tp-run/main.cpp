@@ -30,6 +30,7 @@ struct Run {
   std::optional<rt::TextCodec> codec;
   std::unique_ptr<rt::Session> session;
   rt::Request request;
+  Print print = Print::ids;
   std::optional<rt::OutputFile> statsFile, outputFile;
   double loadSeconds = 0;
 
@@ -79,10 +80,11 @@ void makeRequest(Run &run) {
   run.request.wantOutput = !options.output.empty();
   rt::checkRequest(manifest, run.request);
   // Text needs a tokenizer, JSON has it where it can.
+  run.print = options.print.value_or(manifest.tokenizer ? Print::text : Print::ids);
   const bool generates = options.maxTokens > 0 && !manifest.model.isEncoder();
-  if (generates && options.print == Print::text && !manifest.tokenizer)
+  if (generates && run.print == Print::text && !manifest.tokenizer)
     throw rt::Error("the package has no tokenizer to print text with: use --print ids");
-  if (generates && options.print != Print::ids && manifest.tokenizer)
+  if (generates && run.print != Print::ids && manifest.tokenizer)
     codecOf(run);
 }
 
@@ -106,7 +108,7 @@ void prepare(Run &run) {
 
 void generate(Run &run) {
   const bool encoder = run.package->manifest().model.isEncoder();
-  Printer printer(run.options.print, run.request.prompts.size(), run.codec ? &*run.codec : nullptr);
+  Printer printer(run.print, run.request.prompts.size(), run.codec ? &*run.codec : nullptr);
   run.request.onToken = [&](int64_t sequence, int32_t token) { return printer.token(sequence, token); };
   rt::Result result = run.session->generate(run.request);
   auto ranks = run.session->stats();

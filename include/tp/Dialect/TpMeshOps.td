@@ -19,7 +19,7 @@ def Tp_ShardingConstraintOp : Tp_PureOp<"sharding_constraint", [AllTypesMatch<["
     The result is the input, with this sharding. Closed dimensions bind; open ones (`?`) may gain axes.
 
     ```mlir
-    %1 = tp.sharding_constraint %0 #tp.sharding<@mesh, [{}, {"tp"}, {} ]> : tensor<2x8x16xf32>
+    %1 = tp.sharding_constraint %0 <@mesh, [{}, {"tp"}, {} ]> : tensor<2x8x16xf32>
     ```
 
     Constraints: those of `#tp.sharding`.

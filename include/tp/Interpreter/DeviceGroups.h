@@ -6,8 +6,9 @@
 
 namespace tp {
 
-// The ranks that differ only in their coordinates on `axes` form a group; a rank's position in it is the row-major index over `axes` in the order
-// given. A rank is its coordinates in row-major order over the mesh (the last axis varies fastest).
+// The ranks that differ only in their coordinates on `axes` form a group; a rank's position in it is the row-major
+// index over `axes` in the order given. A rank is its coordinates in row-major order over the mesh (the last axis
+// varies fastest).
 class DeviceGroups {
 public:
   // All of `axes` must exist in `mesh`.

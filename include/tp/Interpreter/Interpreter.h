@@ -1,4 +1,5 @@
-// Runs a tp module on the host: a global program on one rank, or a partitioned program on N simulated ranks that meet at collectives.
+// Runs a tp module on the host: a global program on one rank, or a partitioned program on N simulated ranks that meet
+// at collectives.
 #ifndef TP_INTERPRETER_INTERPRETER_H
 #define TP_INTERPRETER_INTERPRETER_H
 
@@ -12,8 +13,9 @@
 
 namespace tp {
 
-// Collectives that ran, per device. Bytes are those that one device sends by the ring model, for a group of n: all_reduce 2(n-1)/n of the tensor,
-// all_gather and reduce_scatter (n-1)/n of the whole tensor, all_to_all (n-1)/n of the local tensor, permute the tensor.
+// Collectives that ran, per device. Bytes are those that one device sends by the ring model, for a group of n:
+// all_reduce 2(n-1)/n of the tensor, all_gather and reduce_scatter (n-1)/n of the whole tensor, all_to_all (n-1)/n of
+// the local tensor, permute the tensor.
 struct CollectiveStatistics {
   std::string kind; // "all_reduce", ...
   int64_t count = 0;
@@ -22,8 +24,8 @@ struct CollectiveStatistics {
 
 class Interpreter {
 public:
-  // A module with tp.partitioned runs on the mesh that this attribute names, or else on its first tp.mesh. All ranks run
-  // in lockstep, op by op. The module must outlive the interpreter.
+  // A module with tp.partitioned runs on the mesh that this attribute names, or else on its first tp.mesh. All ranks
+  // run in lockstep, op by op. The module must outlive the interpreter.
   explicit Interpreter(mlir::ModuleOp module, const KernelRegistry &registry = KernelRegistry::builtin());
 
   // 1 for a global program, else the devices of the mesh.
@@ -32,15 +34,21 @@ public:
   MeshAttr mesh() const { return deviceMesh; }
 
   // Runs a function; one RankValue per argument, one per result. Emits a diagnostic at the op that failed.
-  mlir::FailureOr<llvm::SmallVector<RankValue>> run(mlir::FunctionOpInterface function, llvm::ArrayRef<RankValue> arguments);
+  mlir::FailureOr<llvm::SmallVector<RankValue>> run(mlir::FunctionOpInterface function,
+                                                    llvm::ArrayRef<RankValue> arguments);
   mlir::FailureOr<llvm::SmallVector<RankValue>> run(llvm::StringRef function, llvm::ArrayRef<RankValue> arguments);
 
-  // The calls on the way to the present op, outermost first: the call ops, and the number of each among the calls of its body.
+  // The calls on the way to the present op, outermost first: the call ops, and the number of each among the calls of
+  // its body.
   llvm::ArrayRef<mlir::Operation *> callStack() const { return calls; }
   llvm::ArrayRef<int64_t> callPath() const { return path; }
   // Called after each op with its results; a failure ends the run.
   using Observer = std::function<mlir::LogicalResult(mlir::Operation *op, llvm::ArrayRef<RankValue> results)>;
   void setObserver(Observer observe) { observer = std::move(observe); }
+
+  // Values keep f32's precision instead of being rounded to bf16 or f16: programs that differ in the order of sums
+  // alone stay close.
+  void setUnrounded(bool on) { unrounded = on; }
 
   llvm::ArrayRef<CollectiveStatistics> collectives() const { return statistics; }
   void countCollective(llvm::StringRef kind, double bytes);
@@ -48,9 +56,11 @@ public:
 
 private:
   struct Frame;
-  mlir::FailureOr<llvm::SmallVector<RankValue>> runBody(mlir::FunctionOpInterface function, llvm::ArrayRef<RankValue> arguments);
+  mlir::FailureOr<llvm::SmallVector<RankValue>> runBody(mlir::FunctionOpInterface function,
+                                                        llvm::ArrayRef<RankValue> arguments);
   mlir::LogicalResult runOp(mlir::Operation *op, Frame &frame);
-  mlir::LogicalResult runCall(mlir::Operation *op, llvm::ArrayRef<RankValue> operands, Frame &frame, llvm::SmallVectorImpl<RankValue> &results);
+  mlir::LogicalResult runCall(mlir::Operation *op, llvm::ArrayRef<RankValue> operands, Frame &frame,
+                              llvm::SmallVectorImpl<RankValue> &results);
   mlir::LogicalResult runOnEachRank(mlir::Operation *op, RankKernel kernel, llvm::SmallVectorImpl<RankValue> &operands,
                                     llvm::SmallVectorImpl<RankValue> &results);
 
@@ -62,6 +72,7 @@ private:
   llvm::SmallVector<mlir::Operation *> calls;
   llvm::SmallVector<int64_t> path;
   Observer observer;
+  bool unrounded = false;
   std::vector<CollectiveStatistics> statistics;
 };
 

@@ -64,7 +64,8 @@ void addCollectiveKernels(KernelRegistry &registry);
 void addArithKernels(KernelRegistry &registry);
 void addShapeKernels(KernelRegistry &registry);
 
-// A zero tensor of a type (a tensor with a static shape, or a scalar); null if the interpreter has no values of the type.
+// A zero tensor of a type (a tensor with a static shape, or a scalar); null if the interpreter has no values of the
+// type.
 Tensor zerosOf(mlir::Type type);
 
 } // namespace tp

@@ -23,8 +23,9 @@ float roundTo(ElementKind kind, float value);
 // `value` wrapped to the width of an integer kind.
 int64_t wrapTo(ElementKind kind, int64_t value);
 
-// A row-major tensor. Floats are kept as f32 rounded to the element type, integers exactly. Copies share their elements until one is written; a
-// scalar has no dimensions. A null tensor (default-constructed) is a value that does not exist, an absent optional operand.
+// A row-major tensor. Floats are kept as f32 rounded to the element type, integers exactly. Copies share their elements
+// until one is written; a scalar has no dimensions. A null tensor (default-constructed) is a value that does not exist,
+// an absent optional operand.
 class Tensor {
 public:
   Tensor() = default;
@@ -66,7 +67,20 @@ private:
   std::shared_ptr<Storage> storage;
 };
 
-// Copies `count` slices along dimension `dim` from `from` (beginning at `fromStart`) into `to` (beginning at `toStart`); the other dimensions agree.
+// While one lives, Tensor::round() does nothing on its thread: values keep f32's precision whatever their element type.
+class UnroundedScope {
+public:
+  explicit UnroundedScope(bool unrounded);
+  ~UnroundedScope();
+  UnroundedScope(const UnroundedScope &) = delete;
+  UnroundedScope &operator=(const UnroundedScope &) = delete;
+
+private:
+  bool before;
+};
+
+// Copies `count` slices along dimension `dim` from `from` (beginning at `fromStart`) into `to` (beginning at
+// `toStart`); the other dimensions agree.
 void copyWindow(const Tensor &from, int64_t fromStart, Tensor &to, int64_t toStart, unsigned dim, int64_t count);
 
 } // namespace tp

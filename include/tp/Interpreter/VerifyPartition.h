@@ -8,10 +8,11 @@ namespace tp {
 
 struct VerifyOptions {
   uint64_t seed = 1;
-  // Elements a and b agree if |a - b| <= tolerance * (root mean square of the whole value + |b|). 0: 1e-4, or 4 units in the last place of the
-  // module's coarsest float type.
-  double tolerance = 0;
-  // Calls of each function, in each entry, whose inner values are compared. All calls run, and what they return is compared.
+  // Elements a and b agree if |a - b| <= tolerance * (root mean square of the whole value + |b|). Values are not
+  // rounded to bf16 or f16, so that a wrong split does not hide behind roundings; integers agree exactly.
+  double tolerance = 1e-4;
+  // Calls of each function, in each entry, whose inner values are compared. All calls run, and what they return is
+  // compared.
   int64_t maxCalls = 2;
 };
 
@@ -26,10 +27,12 @@ struct VerifyReport {
   std::vector<Entry> entries;
 };
 
-// `global` is the whole program after --tp-propagate-shardings, `local` what --tp-partition made of (a clone of) it: ops of both carry tp.value, and
-// local ops tp.shardings, the layout of what they compute. Runs each function with tp.entry (or, where no function has it, each public one) in both
-// programs. Weights (tp.parameter) of one name are the same in all entries. Emits an error at the first op whose values differ.
-mlir::LogicalResult verifyPartition(mlir::ModuleOp global, mlir::ModuleOp local, const VerifyOptions &options = {}, VerifyReport *report = nullptr);
+// `global` is the whole program after --tp-propagate-shardings, `local` what --tp-partition made of (a clone of) it:
+// ops of both carry tp.value, and local ops tp.shardings, the layout of what they compute. Runs each function with
+// tp.entry (or, where no function has it, each public one) in both programs. Weights (tp.parameter) of one name are the
+// same in all entries. Emits an error at the first op whose values differ.
+mlir::LogicalResult verifyPartition(mlir::ModuleOp global, mlir::ModuleOp local, const VerifyOptions &options = {},
+                                    VerifyReport *report = nullptr);
 
 } // namespace tp
 

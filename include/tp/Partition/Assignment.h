@@ -9,6 +9,7 @@ namespace tp {
 struct OpShardings {
   llvm::SmallVector<mlir::RankedTensorType, 4> types; // global: operands, then results
   llvm::SmallVector<Sharding, 4> shardings;
+  llvm::SmallVector<char, 4> stationary = {}; // operands that are moved only where nothing else works: weights. Empty: none
 };
 
 // How an op is computed on the mesh.

@@ -27,8 +27,11 @@ using namespace tp;
 
 static llvm::cl::opt<std::string> path(llvm::cl::Positional, llvm::cl::Required), cpuName("cpu"), saveTemps("save-temps");
 static llvm::cl::opt<std::string> features("features");
-static llvm::cl::opt<double> tolerance("tolerance", llvm::cl::init(1e-5));
-static llvm::cl::opt<int> timed("time", llvm::cl::init(0));
+static llvm::cl::opt<double> toleranceOption("tolerance", llvm::cl::init(1e-5));
+static llvm::cl::opt<int> timeOption("time", llvm::cl::init(0));
+// The options, out of reach of the linker, which resets all of LLVM's.
+static double tolerance;
+static int timed;
 
 namespace {
 
@@ -231,6 +234,7 @@ int Check::run() {
 
 int main(int argc, char **argv) {
   llvm::cl::ParseCommandLineOptions(argc, argv, "compares compiled programs with the interpreter\n");
+  tolerance = toleranceOption, timed = timeOption;
   DialectRegistry registry;
   registerAllDialects(registry);
   registry.insert<TpDialect>();

@@ -169,7 +169,16 @@ TEST_F(PackageTest, ASymbolThatIsMissingIsNamed) {
 
 TEST_F(PackageTest, AProgramThatIsNoneIsNamed) {
   std::ofstream(scratch.path + "/program.so") << "hello";
-  expectError("program.so: cannot load: ");
+  expectError("program.so: cannot load: expected a shared object");
+}
+
+TEST_F(PackageTest, AProgramThatIsCutIsNamed) {
+  auto size = std::filesystem::file_size(scratch.path + "/program.so");
+  for (auto part : {size / 100, size / 2}) {
+    std::filesystem::resize_file(scratch.path + "/program.so", part);
+    expectError("program.so: cannot load: ");
+    writeToyPackage(scratch.path, 2);
+  }
 }
 
 } // namespace

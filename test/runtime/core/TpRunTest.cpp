@@ -152,7 +152,7 @@ TEST_F(TpRun, RefusesWhatItCannotRun) {
   expectError(run("--prompt-ids 1,,2"), "--prompt-ids: expected token ids separated by commas, found ''");
   expectError(run("--prompt-ids 1,x"), "--prompt-ids: expected token ids separated by commas, found 'x'");
   expectError(run("--prompt-ids 1,99"), "prompt 1: token 99 is not in the vocabulary, 0 to 36");
-  expectError(run("--prompt-ids 1"), "the package has no tokenizer to print text with: use --print ids");
+  expectError(run("--print text --prompt-ids 1"), "the package has no tokenizer to print text with: use --print ids");
   expectError(run("--prompt hello"), "the package has no tokenizer: give prompts as token ids");
   expectError(run("--prompt-ids 1 --prompt-ids 1 --prompt-ids 1"),
               "the package runs 2 prompts at once (its batch), found 3");

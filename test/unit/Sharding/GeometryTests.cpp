@@ -11,8 +11,8 @@ using namespace tp;
 namespace {
 
 std::string name(const Geometry &g) {
-  return "size " + std::to_string(g.size) + ", parts " + std::to_string(g.parts) + ", unit " + std::to_string(g.unit) + ", repeat " +
-         std::to_string(g.repeat);
+  return "size " + std::to_string(g.size) + ", parts " + std::to_string(g.parts) + ", unit " + std::to_string(g.unit) +
+         ", repeat " + std::to_string(g.repeat);
 }
 
 // Every geometry with at most 12 elements and 9 devices, and larger repeats than devices or elements.
@@ -191,7 +191,8 @@ TEST(Geometry, KvHeadsFollowTheirQueryHeads) {
     for (int64_t r = 0; r < parts; ++r)
       for (int64_t element : window(query, r)) {
         int64_t head = element / 64;
-        EXPECT_TRUE(window(kv, r).count(head / 3 * 64)) << "device " << r << " reads kv head " << head / 3 << " for query head " << head;
+        EXPECT_TRUE(window(kv, r).count(head / 3 * 64))
+            << "device " << r << " reads kv head " << head / 3 << " for query head " << head;
         // Its place in the shard, as tp.sdpa computes it: (h + o) / group - o / group.
         int64_t o = query.virtualStart(r) / 64, local = head - o;
         EXPECT_EQ((local + o) / 3 - o / 3, head / 3 - kv.start(r) / 64);

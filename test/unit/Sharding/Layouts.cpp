@@ -40,7 +40,9 @@ World::World(MLIRContext &context, ArrayRef<std::pair<std::string, int64_t>> axe
   mesh = MeshAttr::get(&context, names, sizes);
 }
 
-RankedTensorType World::type(ArrayRef<int64_t> shape) { return RankedTensorType::get(shape, Float32Type::get(&context)); }
+RankedTensorType World::type(ArrayRef<int64_t> shape) {
+  return RankedTensorType::get(shape, Float32Type::get(&context));
+}
 
 int64_t World::position(int64_t rank, ArrayRef<StringAttr> axes) const {
   std::map<StringRef, int64_t> coordinates;
@@ -99,13 +101,15 @@ Devices World::reduce(const Devices &input, ArrayRef<StringAttr> axes) {
   return output;
 }
 
-Devices World::gather(const Devices &input, unsigned dim, const Geometry &geometry, ArrayRef<StringAttr> axes, std::string &error) {
+Devices World::gather(const Devices &input, unsigned dim, const Geometry &geometry, ArrayRef<StringAttr> axes,
+                      std::string &error) {
   SmallVector<int64_t> starts, lengths;
   geometry.disjointWindows(starts, lengths);
   Devices output;
   for (int64_t rank = 0; rank < mesh.devices(); ++rank) {
     if (input[rank].shape[dim] != geometry.local())
-      error = "gathers shards of " + std::to_string(input[rank].shape[dim]) + ", expected " + std::to_string(geometry.local());
+      error = "gathers shards of " + std::to_string(input[rank].shape[dim]) + ", expected " +
+              std::to_string(geometry.local());
     SmallVector<int64_t> shape = input[rank].shape;
     shape[dim] = geometry.size;
     LocalTensor tensor = empty(shape);
@@ -122,11 +126,13 @@ Devices World::gather(const Devices &input, unsigned dim, const Geometry &geomet
   return output;
 }
 
-Devices World::slice(const Devices &input, unsigned dim, const Geometry &geometry, ArrayRef<StringAttr> axes, std::string &error) {
+Devices World::slice(const Devices &input, unsigned dim, const Geometry &geometry, ArrayRef<StringAttr> axes,
+                     std::string &error) {
   Devices output;
   for (int64_t rank = 0; rank < mesh.devices(); ++rank) {
     if (input[rank].shape[dim] != geometry.size)
-      error = "slices " + std::to_string(input[rank].shape[dim]) + " elements, expected " + std::to_string(geometry.size);
+      error =
+          "slices " + std::to_string(input[rank].shape[dim]) + " elements, expected " + std::to_string(geometry.size);
     SmallVector<int64_t> shape = input[rank].shape;
     shape[dim] = geometry.local();
     LocalTensor tensor = empty(shape);

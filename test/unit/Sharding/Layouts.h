@@ -1,5 +1,5 @@
-// A model of sharded tensors: for each device and each local element, the multiset of contributions it holds. All that a
-// sharding or a collective means, said element by element.
+// A model of sharded tensors: for each device and each local element, the multiset of contributions it holds. All that
+// a sharding or a collective means, said element by element.
 #ifndef TP_TEST_UNIT_SHARDING_LAYOUTS_H
 #define TP_TEST_UNIT_SHARDING_LAYOUTS_H
 
@@ -12,8 +12,8 @@
 
 namespace tp::test {
 
-// A local element: which parts of the sum of which global element it holds. A part is a coordinate on the axes that the tensor is partial over.
-// Empty: zero, or padding.
+// A local element: which parts of the sum of which global element it holds. A part is a coordinate on the axes that the
+// tensor is partial over. Empty: zero, or padding.
 using Parts = std::multiset<std::pair<int64_t, int64_t>>;
 struct LocalTensor {
   llvm::SmallVector<int64_t> shape;
@@ -28,7 +28,8 @@ public:
   MeshAttr mesh;
   mlir::RankedTensorType type(llvm::ArrayRef<int64_t> shape);
   mlir::StringAttr axis(llvm::StringRef name) { return mlir::StringAttr::get(&context, name); }
-  // The devices' parts of a tensor whose element i is i. A value partial over axes is a sum with one part per coordinate on them.
+  // The devices' parts of a tensor whose element i is i. A value partial over axes is a sum with one part per
+  // coordinate on them.
   Devices place(mlir::RankedTensorType type, const Sharding &sharding, llvm::ArrayRef<mlir::StringAttr> summedOver);
   // Runs one step on all devices. Sets `error` where the step cannot be done on such tensors.
   Devices run(const ReshardStep &step, const Devices &input, std::string &error);
@@ -36,8 +37,10 @@ public:
 private:
   std::vector<int64_t> groupOf(int64_t rank, llvm::ArrayRef<mlir::StringAttr> axes) const; // ranks by position
   int64_t position(int64_t rank, llvm::ArrayRef<mlir::StringAttr> axes) const;
-  Devices gather(const Devices &input, unsigned dim, const Geometry &geometry, llvm::ArrayRef<mlir::StringAttr> axes, std::string &error);
-  Devices slice(const Devices &input, unsigned dim, const Geometry &geometry, llvm::ArrayRef<mlir::StringAttr> axes, std::string &error);
+  Devices gather(const Devices &input, unsigned dim, const Geometry &geometry, llvm::ArrayRef<mlir::StringAttr> axes,
+                 std::string &error);
+  Devices slice(const Devices &input, unsigned dim, const Geometry &geometry, llvm::ArrayRef<mlir::StringAttr> axes,
+                std::string &error);
   Devices reduce(const Devices &input, llvm::ArrayRef<mlir::StringAttr> axes);
 
   mlir::MLIRContext &context;

@@ -98,7 +98,8 @@ TEST_F(ProjectionTest, DimensionToFactorsAndBackKeepsTheLayout) {
         }
 }
 
-// A reshape of local shapes is the local shape of the reshape: what partitioning relies on, for all splits of the factors that projectToDim can say.
+// A reshape of local shapes is the local shape of the reshape: what partitioning relies on, for all splits of the
+// factors that projectToDim can say.
 TEST_F(ProjectionTest, LocalReshapeHoldsTheSameElements) {
   World world(context, {{"d", 2}, {"t", 3}});
   std::vector<Split> splits = {Split(), over({"d"}), over({"t"}), over({"d", "t"})};
@@ -119,7 +120,8 @@ TEST_F(ProjectionTest, LocalReshapeHoldsTheSameElements) {
           Sharding fineSharding = Sharding::whole(2), coarseSharding = Sharding::whole(1);
           fineSharding.dims = {outer, inner};
           coarseSharding.dims = {coarse};
-          Devices fine = world.place(world.type({a, b}), fineSharding, {}), flat = world.place(world.type({a * b}), coarseSharding, {});
+          Devices fine = world.place(world.type({a, b}), fineSharding, {}),
+                  flat = world.place(world.type({a * b}), coarseSharding, {});
           for (int64_t rank = 0; rank < world.mesh.devices(); ++rank) {
             ASSERT_EQ(fine[rank].elements.size(), flat[rank].elements.size()) << "rank " << rank;
             for (size_t i = 0; i < fine[rank].elements.size(); ++i)

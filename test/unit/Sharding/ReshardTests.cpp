@@ -1,4 +1,5 @@
-// planReshard, over all pairs of shardings of small matrices: the steps are run element by element, and must end in the target.
+// planReshard, over all pairs of shardings of small matrices: the steps are run element by element, and must end in the
+// target.
 #include "Layouts.h"
 
 #include "llvm/Support/raw_ostream.h"
@@ -57,7 +58,9 @@ struct ReshardTest : testing::Test {
       for (const Axes &columns : axisLists(mesh))
         for (const Axes &partial : axisLists(mesh)) {
           Sharding sharding;
-          if (llvm::any_of(rows, [&](StringAttr a) { return llvm::is_contained(columns, a) || llvm::is_contained(partial, a); }) ||
+          if (llvm::any_of(
+                  rows,
+                  [&](StringAttr a) { return llvm::is_contained(columns, a) || llvm::is_contained(partial, a); }) ||
               llvm::any_of(columns, [&](StringAttr a) { return llvm::is_contained(partial, a); }))
             continue;
           for (const Split &row : splitsOf(rows, type.getDimSize(0), grains))

@@ -1,0 +1,165 @@
+// RUN: tp-opt %s --split-input-file --verify-diagnostics
+
+// expected-error @+1 {{sharding names mesh @nowhere, which does not exist}}
+func.func @f(%x: tensor<4xf32> {tp.sharding = #tp.sharding<@nowhere, [{}]>}) {
+  return
+}
+
+// -----
+
+tp.mesh @mesh <["dp" = 2, "tp" = 3]>
+// expected-error @+1 {{axis "pp" is not in mesh @mesh}}
+func.func @f(%x: tensor<4xf32> {tp.sharding = #tp.sharding<@mesh, [{"pp"}]>}) {
+  return
+}
+
+// -----
+
+tp.mesh @mesh <["dp" = 2, "tp" = 3]>
+// expected-error @+1 {{axis "pp" is not in mesh @mesh}}
+func.func @f(%x: tensor<4xf32> {tp.sharding = #tp.sharding<@mesh, [{}], partial = sum {"pp"}>}) {
+  return
+}
+
+// -----
+
+tp.mesh @mesh <["dp" = 2, "tp" = 3]>
+// expected-error @+1 {{axis "pp" is not in mesh @mesh}}
+func.func @f(%x: tensor<4xf32> {tp.sharding = #tp.sharding<@mesh, [{}], replicated = {"pp"}>}) {
+  return
+}
+
+// -----
+
+tp.mesh @mesh <["dp" = 2, "tp" = 3]>
+// expected-error @+1 {{sharding has 2 dimensions, the tensor has 1}}
+func.func @f(%x: tensor<4xf32> {tp.sharding = #tp.sharding<@mesh, [{}, {}]>}) {
+  return
+}
+
+// -----
+
+tp.mesh @mesh <["dp" = 2, "tp" = 3]>
+// expected-error @+1 {{unit 3 does not divide dimension 0 of size 4}}
+func.func @f(%x: tensor<4xf32> {tp.sharding = #tp.sharding<@mesh, [{"tp", unit = 3}]>}) {
+  return
+}
+
+// -----
+
+tp.mesh @mesh <["dp" = 2, "tp" = 3]>
+// expected-error @+1 {{expected a tensor with a static shape}}
+func.func @f(%x: tensor<?xf32> {tp.sharding = #tp.sharding<@mesh, [{}]>}) {
+  return
+}
+
+// -----
+
+tp.mesh @mesh <["dp" = 2, "tp" = 3]>
+// expected-error @+1 {{expected a tensor with a static shape}}
+func.func @f(%x: f32 {tp.sharding = #tp.sharding<@mesh, []>}) {
+  return
+}
+
+// -----
+
+tp.mesh @mesh <["dp" = 2, "tp" = 3]>
+// expected-error @+1 {{tp.sharding: expected a #tp.sharding, found 3 : i64}}
+func.func @f(%x: tensor<4xf32> {tp.sharding = 3}) {
+  return
+}
+
+// -----
+
+tp.mesh @mesh <["dp" = 2, "tp" = 3]>
+// expected-error @+1 {{sharding has 2 dimensions, the tensor has 1}}
+func.func @f(%x: tensor<4xf32>) -> (tensor<4xf32> {tp.sharding = #tp.sharding<@mesh, [{}, {}]>}) {
+  return %x : tensor<4xf32>
+}
+
+// -----
+
+tp.mesh @mesh <["dp" = 2, "tp" = 3]>
+// expected-error @+1 {{tp.parameter: expected a string, found 3 : i64}}
+func.func @f(%x: tensor<4xf32> {tp.parameter = 3}) {
+  return
+}
+
+// -----
+
+tp.mesh @mesh <["dp" = 2, "tp" = 3]>
+// expected-error @+1 {{tp.state: expected a string}}
+func.func @f(%x: tensor<4xf32> {tp.state = unit}) {
+  return
+}
+
+// -----
+
+tp.mesh @mesh <["dp" = 2, "tp" = 3]>
+// expected-error @+1 {{tp.output: expected a string}}
+func.func @f(%x: tensor<4xf32>) -> (tensor<4xf32> {tp.output = 1}) {
+  return %x : tensor<4xf32>
+}
+
+// -----
+
+tp.mesh @mesh <["dp" = 2, "tp" = 3]>
+func.func @f(%x: tensor<4xf32>) {
+  // expected-error @+1 {{tp.shardings: expected an array of 1 shardings, one for each result}}
+  %y = tp.activation silu %x {tp.shardings = []} : (tensor<4xf32>) -> tensor<4xf32>
+  return
+}
+
+// -----
+
+tp.mesh @mesh <["dp" = 2, "tp" = 3]>
+func.func @f(%x: tensor<4xf32>) {
+  // expected-error @+1 {{tp.shardings: expected an array of 1 shardings, one for each result}}
+  %y = tp.activation silu %x {tp.shardings = 3} : (tensor<4xf32>) -> tensor<4xf32>
+  return
+}
+
+// -----
+
+tp.mesh @mesh <["dp" = 2, "tp" = 3]>
+func.func @f(%x: tensor<4xf32>) {
+  // expected-error @+1 {{tp.shardings: expected a #tp.sharding, found 3 : i64}}
+  %y = tp.activation silu %x {tp.shardings = [3]} : (tensor<4xf32>) -> tensor<4xf32>
+  return
+}
+
+// -----
+
+tp.mesh @mesh <["dp" = 2, "tp" = 3]>
+func.func @f(%x: tensor<4xf32>) {
+  // expected-error @+1 {{tp.shardings: sharding has 2 dimensions, the tensor has 1}}
+  %y = tp.activation silu %x {tp.shardings = [#tp.sharding<@mesh, [{}, {}]>]} : (tensor<4xf32>) -> tensor<4xf32>
+  return
+}
+
+// -----
+
+tp.mesh @mesh <["dp" = 2, "tp" = 3]>
+func.func @f(%x: tensor<4xf32>) {
+  // expected-error @+1 {{sharding names mesh @nowhere, which does not exist}}
+  %y = tp.sharding_constraint %x <@nowhere, [{}]> : tensor<4xf32>
+  return
+}
+
+// -----
+
+tp.mesh @mesh <["dp" = 2, "tp" = 3]>
+func.func @f(%x: tensor<4xf32>) {
+  // expected-error @+1 {{sharding has 0 dimensions, the tensor has 1}}
+  %y = tp.sharding_constraint %x <@mesh, []> : tensor<4xf32>
+  return
+}
+
+// -----
+
+tp.mesh @mesh <["dp" = 2, "tp" = 3]>
+func.func @f(%x: tensor<4xf32>) {
+  // expected-error @+1 {{axis "pp" is not in mesh @mesh}}
+  %y = tp.sharding_constraint %x <@mesh, [{"pp"}]> : tensor<4xf32>
+  return
+}
