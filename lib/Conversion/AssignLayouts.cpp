@@ -57,7 +57,7 @@ struct Uses {
 struct AssignLayouts : tp::impl::AssignLayoutsBase<AssignLayouts> {
   using AssignLayoutsBase::AssignLayoutsBase;
   void runOnOperation() override {
-    if (failed(checkOps()) || failed(joinValues()))
+    if (failed(checkOps()) || failed(checkCalls()) || failed(joinValues()))
       return signalPassFailure();
     collectUses();
     if (failed(annotate()))
@@ -66,6 +66,7 @@ struct AssignLayouts : tp::impl::AssignLayoutsBase<AssignLayouts> {
 
 private:
   LogicalResult checkOps();
+  LogicalResult checkCalls();
   LogicalResult joinValues();
   void joinNamed(func::FuncOp function);
   void collectUses();
@@ -115,6 +116,28 @@ LogicalResult AssignLayouts::checkOps() {
   return failure(result.wasInterrupted());
 }
 
+// Callees exist, and no function calls itself, by others or directly.
+LogicalResult AssignLayouts::checkCalls() {
+  llvm::DenseMap<Operation *, bool> finished; // absent: not seen; false: being visited
+  std::function<LogicalResult(func::FuncOp)> visit = [&](func::FuncOp function) -> LogicalResult {
+    auto [it, added] = finished.try_emplace(function, false);
+    if (!added)
+      return it->second ? LogicalResult(success()) : LogicalResult(function.emitError() << "no CPU lowering for function '" << function.getName() << "', which calls itself");
+    WalkResult result = function.walk([&](func::CallOp call) -> WalkResult {
+      func::FuncOp callee = calleeOf(call);
+      if (!callee)
+        return call.emitError() << "callee '" << call.getCallee() << "' is not a function";
+      return visit(callee);
+    });
+    finished[function] = true;
+    return failure(result.wasInterrupted());
+  };
+  for (auto function : getOperation().getOps<func::FuncOp>())
+    if (failed(visit(function)))
+      return failure();
+  return success();
+}
+
 void AssignLayouts::joinNamed(func::FuncOp function) {
   for (BlockArgument arg : function.getArguments())
     for (StringRef kind : {kParameter, kState})
@@ -135,8 +158,6 @@ LogicalResult AssignLayouts::joinValues() {
       if (!call)
         continue;
       func::FuncOp callee = calleeOf(call);
-      if (!callee)
-        return call.emitError() << "callee '" << call.getCallee() << "' is not a function";
       for (auto [operand, arg] : llvm::zip_equal(call.getOperands(), callee.getArguments()))
         classes.join(operand, arg);
       Operation *end = callee.front().getTerminator();

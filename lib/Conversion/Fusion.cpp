@@ -98,7 +98,9 @@ static void fuseNorm(Groups &groups, Operation *norm) {
       return;
     first = linear;
   }
-  if (first && !hasNorm(groups.of(first)))
+  // An elementwise op that stands before the norm must be the norm's, not the linears'.
+  auto stray = [&](Operation *op) { return isElementwise(op) && op->isBeforeInBlock(norm); };
+  if (first && !hasNorm(groups.of(first)) && llvm::none_of(groups.of(first), stray))
     groups.merge(norm, first);
 }
 

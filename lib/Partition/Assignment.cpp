@@ -121,10 +121,14 @@ private:
       }
   }
 
-  // Every term is partial over the axis exactly once: so is the result.
+  // Every term is partial over the axis exactly once, and nothing is split over it: so is the result.
   bool carried(StringAttr axis) const {
     auto isPartial = [&](unsigned operand) { return llvm::is_contained(op.shardings[operand].partial, axis); };
-    return !rule.terms.empty() && llvm::all_of(rule.terms, [&](const auto &term) { return llvm::count_if(term, isPartial) == 1; });
+    auto splits = [&](const Sharding &sharding) {
+      return llvm::any_of(sharding.dims, [&](const Split &split) { return llvm::is_contained(split.axes, axis); });
+    };
+    return !rule.terms.empty() && llvm::none_of(op.shardings, splits) &&
+           llvm::all_of(rule.terms, [&](const auto &term) { return llvm::count_if(term, isPartial) == 1; });
   }
 
   double cost(const Assignment &assignment) const {

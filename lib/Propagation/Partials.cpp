@@ -48,8 +48,12 @@ private:
     graph.nodes[result].sharding.partial = axes;
   }
 
-  // Every term is partial over the axis exactly once.
+  // Every term is partial over the axis exactly once, and no dimension is split over it.
   bool carries(const Edge &edge, StringAttr axis) const {
+    for (unsigned node : edge.nodes)
+      for (const Split &split : graph.nodes[node].sharding.dims)
+        if (llvm::is_contained(split.axes, axis))
+          return false;
     return !edge.rule.terms.empty() && llvm::all_of(edge.rule.terms, [&](const auto &term) {
       return llvm::count_if(term, [&](unsigned i) { return llvm::is_contained(graph.nodes[edge.nodes[i]].sharding.partial, axis); }) == 1;
     });

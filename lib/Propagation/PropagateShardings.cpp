@@ -23,7 +23,8 @@ struct PropagateShardings : tp::impl::PropagateShardingsBase<PropagateShardings>
     propagateGrains(*graph);
     propagatePartials(*graph);
     for (auto function : getOperation().getOps<func::FuncOp>())
-      write(*graph, function);
+      if (!function.isExternal())
+        write(*graph, function);
   }
 
   ShardingAttr attributeOf(const Graph &graph, int node) {

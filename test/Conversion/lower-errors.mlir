@@ -1,0 +1,49 @@
+// What has no CPU lowering is an error that names it.
+// RUN: tp-opt %s --tp-assign-layouts --tp-outline-kernels --tp-plan-memory --split-input-file --verify-diagnostics
+
+func.func @f(%x: tensor<2x3xf32> {tp.input = "x"}) -> (tensor<2x3xf32> {tp.output = "y"}) attributes {tp.entry = "f"} {
+  // expected-error @+1 {{no CPU lowering for op 'arith.negf'}}
+  %0 = arith.negf %x : tensor<2x3xf32>
+  return %0 : tensor<2x3xf32>
+}
+
+// -----
+
+// expected-error @+1 {{no CPU lowering for type 'tensor<2x3xf16>': expected a tensor of f32, bf16 or i32 with a static shape}}
+func.func @f(%x: tensor<2x3xf16> {tp.input = "x"}) -> (tensor<2x3xf16> {tp.output = "y"}) attributes {tp.entry = "f"} {
+  return %x : tensor<2x3xf16>
+}
+
+// -----
+
+func.func @f(%c: tensor<1x4x1x8xf32> {tp.input = "c"}, %r: tensor<1x2x1x8xf32> {tp.input = "r"}, %p: tensor<1xi32> {tp.input = "p"}) -> (tensor<1x4x1x8xf32> {tp.output = "y"}) attributes {tp.entry = "f"} {
+  // expected-error @+1 {{no CPU lowering for op 'tp.kv_update' on a value that is not a state}}
+  %0 = tp.kv_update %c, %r at %p : (tensor<1x4x1x8xf32>, tensor<1x2x1x8xf32>, tensor<1xi32>) -> tensor<1x4x1x8xf32>
+  return %0 : tensor<1x4x1x8xf32>
+}
+
+// -----
+
+func.func @f(%c: tensor<1x4x1x8xf32> {tp.state = "c"}, %r: tensor<1x2x1x8xf32> {tp.input = "r"}, %p: tensor<1xi32> {tp.input = "p"})
+    -> (tensor<1x2x1x8xf32> {tp.output = "y"}, tensor<1x4x1x8xf32> {tp.state = "c"}) attributes {tp.entry = "f"} {
+  // expected-note @+1 {{updated in place here}}
+  %0 = tp.kv_update %c, %r at %p : (tensor<1x4x1x8xf32>, tensor<1x2x1x8xf32>, tensor<1xi32>) -> tensor<1x4x1x8xf32>
+  // expected-error @+1 {{no CPU lowering for a state that is used after it was updated}}
+  %1 = tp.sdpa %r, %c, %0 at %p {causal, group = 1, scale = 0.35 : f64} : (tensor<1x2x1x8xf32>, tensor<1x4x1x8xf32>, tensor<1x4x1x8xf32>, tensor<1xi32>) -> tensor<1x2x1x8xf32>
+  return %1, %0 : tensor<1x2x1x8xf32>, tensor<1x4x1x8xf32>
+}
+
+// -----
+
+// expected-error @+1 {{no CPU lowering for function 'g', which calls itself}}
+func.func private @g(%x: tensor<2xf32>) -> tensor<2xf32> {
+  %0 = call @g(%x) : (tensor<2xf32>) -> tensor<2xf32>
+  return %0 : tensor<2xf32>
+}
+
+// -----
+
+// expected-error @+1 {{argument 0 of an entry: expected tp.input, tp.parameter or tp.state}}
+func.func @f(%x: tensor<2xf32>) -> (tensor<2xf32> {tp.output = "y"}) attributes {tp.entry = "f"} {
+  return %x : tensor<2xf32>
+}
