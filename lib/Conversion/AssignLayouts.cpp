@@ -1,5 +1,5 @@
-// tp-assign-layouts, see Passes.td. Values that share memory are found as classes: a weight in all functions that get it, a cache
-// before and after its update.
+// tp-assign-layouts, see Passes.td. Values that share memory are found as classes: a weight in all functions that get
+// it, a cache before and after its update.
 #include "Layouts.h"
 #include "tp/Conversion/Passes.h"
 
@@ -84,8 +84,9 @@ private:
 
 static bool isSupported(Operation *op) {
   return isElementwise(op) || isSplat(op) || isView(op) || isCollective(op) ||
-         isa<LinearOp, RmsNormOp, LayerNormOp, RopeOp, KvUpdateOp, SdpaOp, EmbeddingOp, TakeRowOp, AllSliceOp, AsPartialOp, ShiftIndexOp,
-             MaskPaddingOp, MeshOp, func::FuncOp, func::CallOp, func::ReturnOp, ModuleOp>(op);
+         isa<LinearOp, RmsNormOp, LayerNormOp, RopeOp, KvUpdateOp, SdpaOp, EmbeddingOp, TakeRowOp, AllSliceOp,
+             AsPartialOp, ShiftIndexOp, MaskPaddingOp, MeshOp, func::FuncOp, func::CallOp, func::ReturnOp, ModuleOp>(
+             op);
 }
 
 LogicalResult AssignLayouts::checkOps() {
@@ -93,7 +94,8 @@ LogicalResult AssignLayouts::checkOps() {
     auto tensor = dyn_cast<RankedTensorType>(type);
     Type element = tensor ? tensor.getElementType() : Type();
     if (!tensor || !tensor.hasStaticShape() || !(element.isF32() || element.isBF16() || element.isInteger(32)))
-      return op->emitError() << "no CPU lowering for type " << type << ": expected a tensor of f32, bf16 or i32 with a static shape";
+      return op->emitError() << "no CPU lowering for type " << type
+                             << ": expected a tensor of f32, bf16 or i32 with a static shape";
     if (tensor.getNumElements() == 0)
       return op->emitError() << "no CPU lowering for empty type " << type;
     return success();
@@ -122,7 +124,9 @@ LogicalResult AssignLayouts::checkCalls() {
   std::function<LogicalResult(func::FuncOp)> visit = [&](func::FuncOp function) -> LogicalResult {
     auto [it, added] = finished.try_emplace(function, false);
     if (!added)
-      return it->second ? LogicalResult(success()) : LogicalResult(function.emitError() << "no CPU lowering for function '" << function.getName() << "', which calls itself");
+      return it->second ? LogicalResult(success())
+                        : LogicalResult(function.emitError() << "no CPU lowering for function '" << function.getName()
+                                                             << "', which calls itself");
     WalkResult result = function.walk([&](func::CallOp call) -> WalkResult {
       func::FuncOp callee = calleeOf(call);
       if (!callee)
@@ -206,7 +210,8 @@ BlockArgument AssignLayouts::rootArgument(Value value) {
     auto call = dyn_cast<func::CallOp>(op);
     if (!call)
       return {};
-    BlockArgument arg = rootArgument(calleeOf(call).front().getTerminator()->getOperand(cast<OpResult>(value).getResultNumber()));
+    BlockArgument arg =
+        rootArgument(calleeOf(call).front().getTerminator()->getOperand(cast<OpResult>(value).getResultNumber()));
     if (!arg)
       return {};
     value = call.getOperand(arg.getArgNumber());
@@ -222,7 +227,8 @@ LogicalResult AssignLayouts::annotateResults(func::FuncOp function, func::Return
       continue;
     BlockArgument arg = rootArgument(value);
     if (!arg)
-      return op.emitError() << "result " << i << " is a state that does not come from an argument of '" << function.getName() << "'";
+      return op.emitError() << "result " << i << " is a state that does not come from an argument of '"
+                            << function.getName() << "'";
     if (isEntry(function) && function.getArgAttrOfType<StringAttr>(arg.getArgNumber(), kState) != name)
       return op.emitError() << "result " << i << ": state " << name << " is returned for another one: no CPU lowering";
     function.setResultAttr(i, kAlias, b.getI64IntegerAttr(arg.getArgNumber()));
@@ -247,7 +253,8 @@ LogicalResult AssignLayouts::annotate() {
         return WalkResult::advance();
       return op.emitError() << "no CPU lowering for op '" << op->getName() << "' on a value that is not a state";
     });
-    if (result.wasInterrupted() || failed(annotateResults(function, cast<func::ReturnOp>(function.front().getTerminator()))))
+    if (result.wasInterrupted() ||
+        failed(annotateResults(function, cast<func::ReturnOp>(function.front().getTerminator()))))
       return failure();
   }
   return success();

@@ -6,7 +6,8 @@ using namespace mlir;
 
 namespace tp::cpu {
 
-void storeInCache(KernelBuilder &b, Value scalar, Value cache, StringRef layout, Value batch, Value t, Value head, Value e) {
+void storeInCache(KernelBuilder &b, Value scalar, Value cache, StringRef layout, Value batch, Value t, Value head,
+                  Value e) {
   if (layout == "plain")
     return b.storeScalar(scalar, cache, {batch, t, head, e});
   int64_t pack = isBf16(cache) ? 2 : 1;
@@ -29,7 +30,8 @@ struct Update {
 
 } // namespace
 
-static void updateHead(KernelBuilder &b, Update &update, const RopeRow *rope, Value batch, Value s, Value head, Value t) {
+static void updateHead(KernelBuilder &b, Update &update, const RopeRow *rope, Value batch, Value s, Value head,
+                       Value t) {
   int64_t size = shapeOf(update.op.getRows())[3];
   // bf16 rows are rounded by their own type first.
   Type rowType = elementOf(update.op.getRows());

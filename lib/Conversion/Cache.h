@@ -7,7 +7,8 @@
 namespace tp::cpu {
 
 // Stores `scalar` as element `e` of position `t`.
-void storeInCache(KernelBuilder &b, Value scalar, Value cache, llvm::StringRef layout, Value batch, Value t, Value head, Value e);
+void storeInCache(KernelBuilder &b, Value scalar, Value cache, llvm::StringRef layout, Value batch, Value t, Value head,
+                  Value e);
 
 } // namespace tp::cpu
 

@@ -16,8 +16,8 @@ static auto fields(const Collective &c) {
 }
 
 bool Collective::operator==(const Collective &other) const {
-  return fields(*this) == fields(other) && fields(windows) == fields(other.windows) && fields(split) == fields(other.split) &&
-         fields(concat) == fields(other.concat);
+  return fields(*this) == fields(other) && fields(windows) == fields(other.windows) &&
+         fields(split) == fields(other.split) && fields(concat) == fields(other.concat);
 }
 
 // `disjoint`: what each position contributes to a whole; else what it holds.
@@ -45,12 +45,15 @@ static void setAround(Collective &c, RankedTensorType type, int64_t dim) {
 }
 
 Collective describeCollective(Operation *op) {
-  auto in = cast<RankedTensorType>(op->getOperand(0).getType()), out = cast<RankedTensorType>(op->getResult(0).getType());
+  auto in = cast<RankedTensorType>(op->getOperand(0).getType()),
+       out = cast<RankedTensorType>(op->getResult(0).getType());
   double inBytes = double(bytesOf(physicalType(in, "plain"))), outBytes = double(bytesOf(physicalType(out, "plain")));
   MeshAttr mesh = lookupMesh(op, op->getAttrOfType<FlatSymbolRefAttr>("mesh"));
   Collective c;
   c.kind = op->getName().stripDialect().str();
-  c.type = in.getElementType().isF32() ? ElementType::f32 : in.getElementType().isBF16() ? ElementType::bf16 : ElementType::i32;
+  c.type = in.getElementType().isF32()    ? ElementType::f32
+           : in.getElementType().isBF16() ? ElementType::bf16
+                                          : ElementType::i32;
   if (auto origin = op->getAttrOfType<StringAttr>("origin"))
     c.origin = origin.str();
   auto parts = [&](SplitAttr split) { return mesh.sizeOf(split.getAxes()); };

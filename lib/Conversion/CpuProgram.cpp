@@ -29,7 +29,8 @@ struct ToCpuOptions : PassPipelineOptions<ToCpuOptions> {
 
 void registerConversionPasses() {
   generated::registerConversionPasses();
-  PassPipelineRegistration<ToCpuOptions>("tp-lower-to-cpu", "partitioned program to loops and vectors on planned memory",
+  PassPipelineRegistration<ToCpuOptions>("tp-lower-to-cpu",
+                                         "partitioned program to loops and vectors on planned memory",
                                          [](OpPassManager &manager, const ToCpuOptions &options) {
                                            addCpuKernelPasses(manager, {options.cpu, options.features}, options.fuse);
                                          });

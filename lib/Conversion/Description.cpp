@@ -66,10 +66,12 @@ static Entry describeEntry(func::FuncOp function) {
   Entry entry{nameOf(function), function->getAttrOfType<StringAttr>(kSymbol).str(), rowsOf(function), {}, {}};
   for (unsigned i = 0; i < function.getNumArguments(); ++i)
     if (auto name = function.getArgAttrOfType<StringAttr>(i, kInput))
-      entry.inputs.push_back(slot(name, function.getArgumentTypes()[i], function.getArgAttrOfType<IntegerAttr>(i, kOffset)));
+      entry.inputs.push_back(
+          slot(name, function.getArgumentTypes()[i], function.getArgAttrOfType<IntegerAttr>(i, kOffset)));
   for (unsigned i = 0; i < function.getNumResults(); ++i)
     if (auto name = function.getResultAttrOfType<StringAttr>(i, kOutput))
-      entry.outputs.push_back(slot(name, function.getResultTypes()[i], function.getResultAttrOfType<IntegerAttr>(i, kOffset)));
+      entry.outputs.push_back(
+          slot(name, function.getResultTypes()[i], function.getResultAttrOfType<IntegerAttr>(i, kOffset)));
   return entry;
 }
 
@@ -79,7 +81,8 @@ static void describeWeights(func::FuncOp function, llvm::StringSet<> &seen, std:
     if (!name || !seen.insert(name.getValue()).second)
       continue;
     Type type = function.getArgumentTypes()[i];
-    Weight weight{name.str(), shapeOf(type), elementType(type), argLayout(function, i) == "panel" ? Layout::panel : Layout::plain};
+    Weight weight{name.str(), shapeOf(type), elementType(type),
+                  argLayout(function, i) == "panel" ? Layout::panel : Layout::plain};
     weight.offset = function.getArgAttrOfType<IntegerAttr>(i, kOffset).getInt();
     weight.bytes = packedBytes(weight.layout, weight.type, weight.rows(), weight.cols());
     weights.push_back(weight);
@@ -89,7 +92,8 @@ static void describeWeights(func::FuncOp function, llvm::StringSet<> &seen, std:
 CpuProgram describeProgram(ModuleOp module) {
   CpuProgram program;
   auto bytes = [&](StringRef name) { return module->getAttrOfType<IntegerAttr>(name).getInt(); };
-  program.arenaBytes = bytes(kArenaBytes), program.stateBytes = bytes(kStateBytes), program.weightBytes = bytes(kWeightBytes);
+  program.arenaBytes = bytes(kArenaBytes), program.stateBytes = bytes(kStateBytes),
+  program.weightBytes = bytes(kWeightBytes);
   llvm::StringSet<> seen;
   for (auto function : module.getOps<func::FuncOp>())
     if (isEntry(function)) {

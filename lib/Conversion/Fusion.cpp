@@ -37,7 +37,8 @@ static bool hasNorm(const Group &group) { return llvm::any_of(group, isNorm); }
 static bool hangsOn(const Group &group, ArrayRef<Operation *> roots) {
   llvm::DenseSet<Operation *> reached(roots.begin(), roots.end()), needed;
   auto usesReached = [&](Operation *op) {
-    return llvm::any_of(op->getOperands(), [&](Value v) { return v.getDefiningOp() && reached.contains(v.getDefiningOp()); });
+    return llvm::any_of(op->getOperands(),
+                        [&](Value v) { return v.getDefiningOp() && reached.contains(v.getDefiningOp()); });
   };
   for (Operation *op : group)
     if (usesReached(op))
@@ -108,7 +109,9 @@ static void fuseCache(Groups &groups, KvUpdateOp update, KvUpdateOp &last) {
   auto rope = update.getRows().getDefiningOp<RopeOp>();
   if (rope && rope->hasOneUse() && rope.getPosition() == update.getPosition() && groups.of(rope).size() == 1)
     groups.merge(rope, update);
-  auto chained = [&](KvUpdateOp other) { return other.getCache() == update.getCache() || update.getCache().getDefiningOp() == other; };
+  auto chained = [&](KvUpdateOp other) {
+    return other.getCache() == update.getCache() || update.getCache().getDefiningOp() == other;
+  };
   if (last && !llvm::any_of(opsOf<KvUpdateOp>(groups.of(last)), chained))
     groups.merge(last, update);
   last = update;

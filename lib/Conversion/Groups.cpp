@@ -37,7 +37,8 @@ LogicalResult Groups::orderStates() {
         if (user == op && &use == updated)
           continue;
         if (user == op || order.lookup(user) > order.lookup(op)) {
-          InFlightDiagnostic diagnostic = user->emitError("no CPU lowering for a state that is used after it was updated");
+          InFlightDiagnostic diagnostic =
+              user->emitError("no CPU lowering for a state that is used after it was updated");
           diagnostic.attachNote(op->getLoc()) << "updated in place here";
           return diagnostic;
         }

@@ -13,11 +13,12 @@ public:
   // Every op that computes is a group; constants are in none.
   explicit Groups(mlir::Block &block);
 
-  // Ops whose place matters beyond their operands: an update of a state runs after all readers of the old one. An error where a reader
-  // stands after the update.
+  // Ops whose place matters beyond their operands: an update of a state runs after all readers of the old one. An error
+  // where a reader stands after the update.
   llvm::LogicalResult orderStates();
 
-  // Merges the groups of two ops unless another op would then have to run both before and after; true if they are one now.
+  // Merges the groups of two ops unless another op would then have to run both before and after; true if they are one
+  // now.
   bool merge(mlir::Operation *a, mlir::Operation *b);
 
   bool same(mlir::Operation *a, mlir::Operation *b) const { return groupOf.lookup(a) == groupOf.lookup(b); }

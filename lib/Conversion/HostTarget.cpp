@@ -20,8 +20,8 @@ llvm::Expected<std::unique_ptr<llvm::TargetMachine>> makeTargetMachine(llvm::Str
     return llvm::createStringError("unknown CPU '" + cpu + "'");
   llvm::TargetOptions options;
   options.AllowFPOpFusion = llvm::FPOpFusion::Fast;
-  return std::unique_ptr<llvm::TargetMachine>(
-      target->createTargetMachine(triple, cpu, features, options, llvm::Reloc::PIC_, std::nullopt, llvm::CodeGenOptLevel::Aggressive));
+  return std::unique_ptr<llvm::TargetMachine>(target->createTargetMachine(
+      triple, cpu, features, options, llvm::Reloc::PIC_, std::nullopt, llvm::CodeGenOptLevel::Aggressive));
 }
 
 static std::string hostFeatures() {
@@ -48,8 +48,10 @@ llvm::Expected<Machine> resolveMachine(llvm::StringRef cpu, llvm::StringRef feat
   const llvm::MCSubtargetInfo &info = *(*candidate)->getMCSubtargetInfo();
   auto has = [&](const char *list) { return info.checkFeatures(list); };
   if (!has("+avx2") || !has("+fma") || !has("+f16c") || !has("+bmi2"))
-    return llvm::createStringError("no CPU lowering for '" + machine.tune + "': expected a CPU with avx2, fma, f16c and bmi2");
-  machine.target.avx512 = has("+avx512f") && has("+avx512bw") && has("+avx512dq") && has("+avx512vl") && has("+avx512cd");
+    return llvm::createStringError("no CPU lowering for '" + machine.tune +
+                                   "': expected a CPU with avx2, fma, f16c and bmi2");
+  machine.target.avx512 =
+      has("+avx512f") && has("+avx512bw") && has("+avx512dq") && has("+avx512vl") && has("+avx512cd");
   machine.target.bf16Dot = machine.target.avx512 && has("+avx512bf16");
   machine.cpu = machine.target.avx512 ? "x86-64-v4" : "x86-64-v3";
   machine.required = {"avx2", "bmi", "bmi2", "f16c", "fma", "lzcnt", "movbe"};

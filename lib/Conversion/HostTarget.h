@@ -12,8 +12,8 @@
 
 namespace tp::cpu {
 
-// Code is made for a level of x86-64 (v3, or v4 with avx512_bf16 where there is one), tuned for the CPU: so the features that it may use
-// are few and can be named.
+// Code is made for a level of x86-64 (v3, or v4 with avx512_bf16 where there is one), tuned for the CPU: so the
+// features that it may use are few and can be named.
 struct Machine {
   Target target;
   std::string cpu;                   // LLVM's name of the level

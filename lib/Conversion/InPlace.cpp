@@ -24,7 +24,8 @@ SmallVector<unsigned> inPlaceOperands(func::FuncOp kernel, unsigned result) {
   Operation *producer = value.getDefiningOp();
   if (!producer || !isElementwise(producer))
     return {};
-  bool pure = llvm::all_of(kernel.front().without_terminator(), [](Operation &op) { return isElementwise(&op) || isSplat(&op); });
+  bool pure = llvm::all_of(kernel.front().without_terminator(),
+                           [](Operation &op) { return isElementwise(&op) || isSplat(&op); });
   // A norm before a linear is made by every thread from all of the operands.
   bool norm = llvm::any_of(kernel.front(), [](Operation &op) { return isa<RmsNormOp, LayerNormOp>(op); });
   if (!pure && (norm || end->getNumOperands() != 1))

@@ -37,16 +37,19 @@ void KernelBuilder::loop(Value begin, Value end, Value step, llvm::function_ref<
   });
 }
 
-void KernelBuilder::loop(Value begin, Value end, int64_t step, llvm::function_ref<void(Value)> body) { loop(begin, end, index(step), body); }
+void KernelBuilder::loop(Value begin, Value end, int64_t step, llvm::function_ref<void(Value)> body) {
+  loop(begin, end, index(step), body);
+}
 
 SmallVector<Value> KernelBuilder::loop(Value begin, Value end, int64_t step, ValueRange init, Carried body) {
-  auto op = scf::ForOp::create(*this, begin, end, index(step), init, [&](OpBuilder &b, Location loc, Value i, ValueRange carried) {
-    OpBuilder::InsertPoint outer = saveInsertionPoint();
-    restoreInsertionPoint(b.saveInsertionPoint());
-    SmallVector<Value> next = body(i, carried);
-    scf::YieldOp::create(*this, next);
-    restoreInsertionPoint(outer);
-  });
+  auto op = scf::ForOp::create(*this, begin, end, index(step), init,
+                               [&](OpBuilder &b, Location loc, Value i, ValueRange carried) {
+                                 OpBuilder::InsertPoint outer = saveInsertionPoint();
+                                 restoreInsertionPoint(b.saveInsertionPoint());
+                                 SmallVector<Value> next = body(i, carried);
+                                 scf::YieldOp::create(*this, next);
+                                 restoreInsertionPoint(outer);
+                               });
   return SmallVector<Value>(op.getResults());
 }
 
@@ -77,7 +80,8 @@ void KernelBuilder::forVectors(int64_t size, llvm::function_ref<void(Value, Valu
 VectorType KernelBuilder::floats(int64_t lanes) { return VectorType::get({lanes}, getF32Type()); }
 
 Value KernelBuilder::splat(double value, int64_t lanes) {
-  return arith::ConstantOp::create(*this, DenseElementsAttr::get(floats(lanes), getF32FloatAttr(float(value)).getValue()));
+  return arith::ConstantOp::create(*this,
+                                   DenseElementsAttr::get(floats(lanes), getF32FloatAttr(float(value)).getValue()));
 }
 
 Value KernelBuilder::splatInt(int64_t value, int64_t lanes) {
@@ -151,8 +155,12 @@ Value KernelBuilder::addf(Value a, Value b) { return arith::AddFOp::create(*this
 Value KernelBuilder::subf(Value a, Value b) { return arith::SubFOp::create(*this, a, b); }
 Value KernelBuilder::mulf(Value a, Value b) { return arith::MulFOp::create(*this, a, b); }
 Value KernelBuilder::divf(Value a, Value b) { return arith::DivFOp::create(*this, a, b); }
-Value KernelBuilder::sum(Value vector) { return vector::ReductionOp::create(*this, vector::CombiningKind::ADD, vector); }
-Value KernelBuilder::maximum(Value vector) { return vector::ReductionOp::create(*this, vector::CombiningKind::MAXNUMF, vector); }
+Value KernelBuilder::sum(Value vector) {
+  return vector::ReductionOp::create(*this, vector::CombiningKind::ADD, vector);
+}
+Value KernelBuilder::maximum(Value vector) {
+  return vector::ReductionOp::create(*this, vector::CombiningKind::MAXNUMF, vector);
+}
 Value KernelBuilder::maximum(Value a, Value b) { return arith::MaxNumFOp::create(*this, a, b); }
 
 Value KernelBuilder::reshape(Value memory, ArrayRef<int64_t> shape) {

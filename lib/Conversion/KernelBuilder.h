@@ -18,8 +18,8 @@ using mlir::ValueRange;
 
 // What the code may use.
 struct Target {
-  bool avx512 = false;     // 32 registers of 512 bits; else 16 of 256
-  bool bf16Dot = false;    // avx512_bf16
+  bool avx512 = false;  // 32 registers of 512 bits; else 16 of 256
+  bool bf16Dot = false; // avx512_bf16
 };
 
 class KernelBuilder : public mlir::ImplicitLocOpBuilder {
@@ -40,11 +40,11 @@ public:
   Value div(Value a, int64_t b); // a, b >= 0
   Value rem(Value a, int64_t b); // a, b >= 0
   Value div(Value a, Value b);
-  Value min(Value a, Value b);   // signed
+  Value min(Value a, Value b); // signed
   Value max(Value a, Value b);
-  Value less(Value a, Value b);  // signed
+  Value less(Value a, Value b); // signed
   Value both(Value a, Value b);
-  Value toIndex(Value i32);      // sign-extended
+  Value toIndex(Value i32); // sign-extended
 
   // Loops and branches.
   void loop(Value begin, Value end, int64_t step, llvm::function_ref<void(Value)> body);
@@ -67,7 +67,9 @@ public:
   Value load(Value memory, ValueRange at, int64_t lanes = kLanes, Value mask = nullptr);
   // One element as f32 or i32.
   Value loadScalar(Value memory, ValueRange at);
-  Value loadSplat(Value memory, ValueRange at, int64_t lanes = kLanes) { return broadcast(loadScalar(memory, at), lanes); }
+  Value loadSplat(Value memory, ValueRange at, int64_t lanes = kLanes) {
+    return broadcast(loadScalar(memory, at), lanes);
+  }
   // Two columns of a pair: [..., 2 * lanes] of bf16, as two vectors of f32.
   std::pair<Value, Value> loadPair(Value memory, ValueRange at, int64_t lanes = kLanes);
   void store(Value vector, Value memory, ValueRange at, Value mask = nullptr);

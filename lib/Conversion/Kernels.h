@@ -8,9 +8,9 @@ namespace tp::cpu {
 
 // A kernel being written.
 struct Kernel {
-  mlir::func::FuncOp source;               // on tensors
-  SmallVector<Value> inputs, outputs;      // memory of its arguments and results
-  SmallVector<mlir::Operation *> ops;      // of `source`, without the return
+  mlir::func::FuncOp source;          // on tensors
+  SmallVector<Value> inputs, outputs; // memory of its arguments and results
+  SmallVector<mlir::Operation *> ops; // of `source`, without the return
   SmallVector<Value> results() const {
     mlir::func::FuncOp function = source;
     return SmallVector<Value>(function.front().getTerminator()->getOperands());
@@ -35,9 +35,15 @@ struct Kernel {
   }
 };
 
-inline ArrayRef<int64_t> shapeOf(Value tensor) { return mlir::cast<mlir::RankedTensorType>(tensor.getType()).getShape(); }
-inline mlir::Type elementOf(Value tensor) { return mlir::cast<mlir::RankedTensorType>(tensor.getType()).getElementType(); }
-inline int64_t elementsOf(Value tensor) { return mlir::cast<mlir::RankedTensorType>(tensor.getType()).getNumElements(); }
+inline ArrayRef<int64_t> shapeOf(Value tensor) {
+  return mlir::cast<mlir::RankedTensorType>(tensor.getType()).getShape();
+}
+inline mlir::Type elementOf(Value tensor) {
+  return mlir::cast<mlir::RankedTensorType>(tensor.getType()).getElementType();
+}
+inline int64_t elementsOf(Value tensor) {
+  return mlir::cast<mlir::RankedTensorType>(tensor.getType()).getNumElements();
+}
 
 // Vectors that hold the present elements of tensors.
 using Vectors = llvm::DenseMap<Value, Value>;

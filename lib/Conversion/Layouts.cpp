@@ -40,8 +40,8 @@ func::FuncOp calleeOf(func::CallOp call) {
 }
 
 bool isElementwise(Operation *op) {
-  return isa<arith::AddFOp, arith::SubFOp, arith::MulFOp, arith::DivFOp, arith::AddIOp, arith::SubIOp, arith::MulIOp, arith::TruncFOp,
-             arith::ExtFOp, ActivationOp>(op);
+  return isa<arith::AddFOp, arith::SubFOp, arith::MulFOp, arith::DivFOp, arith::AddIOp, arith::SubIOp, arith::MulIOp,
+             arith::TruncFOp, arith::ExtFOp, ActivationOp>(op);
 }
 
 bool isSplat(Operation *op) {

@@ -1,7 +1,8 @@
 // Linears on weight panels: a tile of rows x panels of the result stays in registers while K is run through once.
 //
-// A kernel has parts, each one linear, or several of equal shape whose results meet in elementwise ops (gate and up, say), with the
-// elementwise ops that follow. All parts read the same input, which the kernel may have to normalise first, every thread for itself.
+// A kernel has parts, each one linear, or several of equal shape whose results meet in elementwise ops (gate and up,
+// say), with the elementwise ops that follow. All parts read the same input, which the kernel may have to normalise
+// first, every thread for itself.
 #include "RowNorm.h"
 
 #include "mlir/Dialect/X86Vector/X86VectorDialect.h"
@@ -39,7 +40,8 @@ private:
   void tile(const Part &part, const Tile &tile);
   SmallVector<Value> accumulate(const Part &part, const Tile &tile);
   SmallVector<Value> step(const Part &part, const Tile &tile, Value i, SmallVector<Value> sums, bool half = false);
-  void stepRow(const Part &part, Value row, Value i, ArrayRef<std::pair<Value, Value>> weights, MutableArrayRef<Value> sums, bool half);
+  void stepRow(const Part &part, Value row, Value i, ArrayRef<std::pair<Value, Value>> weights,
+               MutableArrayRef<Value> sums, bool half);
   void finish(const Part &part, Value row, Value panel, ArrayRef<Value> sums);
   Value inputPair(Value row, Value i, bool half);
 
@@ -48,7 +50,7 @@ private:
   std::vector<Part> parts;
   int64_t m, k;
   bool weightBf16, dot;
-  Value input;          // [m, k]
+  Value input; // [m, k]
   int64_t tileRows = 1, unroll = 1;
   int64_t tilePanels(const Part &part) const;
 };
@@ -180,7 +182,8 @@ void LinearKernel::runFewRows() {
   }
 }
 
-// Items are (group of panels, tile of rows): a thread stays with a group of panels while it can, for they are in its cache.
+// Items are (group of panels, tile of rows): a thread stays with a group of panels while it can, for they are in its
+// cache.
 void LinearKernel::runManyRows() {
   int64_t rowTiles = ceilDiv(m, tileRows), total = 0, offset = 0;
   for (const Part &part : parts)
@@ -246,14 +249,16 @@ SmallVector<Value> LinearKernel::step(const Part &part, const Tile &tile, Value 
       Value memory = kernel.input(linear.getWeight()), panel = b.add(tile.panel, p);
       SmallVector<Value> at = {panel, i, b.index(0)};
       if (dot)
-        weights.push_back({vector::LoadOp::create(b, VectorType::get({kLanes * 2}, b.getBF16Type()), memory, at), Value()});
+        weights.push_back(
+            {vector::LoadOp::create(b, VectorType::get({kLanes * 2}, b.getBF16Type()), memory, at), Value()});
       else if (weightBf16)
         weights.push_back(b.loadPair(memory, at));
       else
         weights.push_back({b.load(memory, at), Value()});
     }
   for (int64_t r = 0; r < tile.rows; ++r)
-    stepRow(part, b.add(tile.row, r), i, weights, MutableArrayRef<Value>(sums).slice(r * weights.size(), weights.size()), half);
+    stepRow(part, b.add(tile.row, r), i, weights,
+            MutableArrayRef<Value>(sums).slice(r * weights.size(), weights.size()), half);
   return sums;
 }
 
@@ -271,7 +276,8 @@ Value LinearKernel::inputPair(Value row, Value i, bool half) {
   return vector::BitCastOp::create(b, pairs, b.broadcast(bits));
 }
 
-void LinearKernel::stepRow(const Part &part, Value row, Value i, ArrayRef<std::pair<Value, Value>> weights, MutableArrayRef<Value> sums, bool half) {
+void LinearKernel::stepRow(const Part &part, Value row, Value i, ArrayRef<std::pair<Value, Value>> weights,
+                           MutableArrayRef<Value> sums, bool half) {
   if (dot) {
     Value pair = inputPair(row, i, half);
     for (auto [sum, weight] : llvm::zip_equal(sums, weights))

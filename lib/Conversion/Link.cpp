@@ -34,7 +34,8 @@ static llvm::Error write(llvm::StringRef path, llvm::function_ref<void(llvm::raw
     return llvm::createStringError("cannot write '" + path + "': " + code.message());
   body(out);
   out.close();
-  return out.has_error() ? llvm::createStringError("cannot write '" + path + "': " + out.error().message()) : llvm::Error::success();
+  return out.has_error() ? llvm::createStringError("cannot write '" + path + "': " + out.error().message())
+                         : llvm::Error::success();
 }
 
 static llvm::Error emitObject(llvm::Module &module, llvm::TargetMachine &target, llvm::StringRef path) {
@@ -53,7 +54,8 @@ static llvm::Error emitObject(llvm::Module &module, llvm::TargetMachine &target,
 static llvm::Expected<std::string> link(const std::string &object, const std::string &shared) {
   std::string messages;
   llvm::raw_string_ostream log(messages);
-  const char *arguments[] = {"ld.lld", "-shared", "--build-id=none", "-O2", "-z", "noexecstack", "-soname", "program.so", "-o", shared.c_str(), object.c_str()};
+  const char *arguments[] = {"ld.lld",     "-shared", "--build-id=none", "-O2",         "-z", "noexecstack", "-soname",
+                             "program.so", "-o",      shared.c_str(),    object.c_str()};
   if (lld::lldMain(arguments, log, log, {{lld::Gnu, &lld::elf::link}}).retCode)
     return llvm::createStringError("cannot link the program: " + messages);
   auto buffer = llvm::MemoryBuffer::getFile(shared);
@@ -84,7 +86,8 @@ llvm::Expected<std::string> makeSharedObject(llvm::Module &module, const Machine
   optimize(module, **target);
   llvm::SmallString<128> folder(saveTemps);
   bool temporary = saveTemps.empty();
-  if (std::error_code code = temporary ? llvm::sys::fs::createUniqueDirectory("tp-program", folder) : llvm::sys::fs::create_directories(folder))
+  if (std::error_code code = temporary ? llvm::sys::fs::createUniqueDirectory("tp-program", folder)
+                                       : llvm::sys::fs::create_directories(folder))
     return llvm::createStringError("cannot make a folder for the program: " + code.message());
   llvm::scope_exit cleanup([&] {
     if (temporary)
@@ -92,7 +95,8 @@ llvm::Expected<std::string> makeSharedObject(llvm::Module &module, const Machine
   });
   std::string base = folder.str().str();
   if (!temporary)
-    if (llvm::Error error = write(base + "/program.ll", [&](llvm::raw_pwrite_stream &out) { module.print(out, nullptr); }))
+    if (llvm::Error error =
+            write(base + "/program.ll", [&](llvm::raw_pwrite_stream &out) { module.print(out, nullptr); }))
       return error;
   if (llvm::Error error = emitObject(module, **target, base + "/program.o"))
     return error;

@@ -8,8 +8,8 @@
 
 namespace tp::cpu {
 
-// Optimises `module` and returns the bytes of a shared object that exports its external functions. `saveTemps`: a folder for what
-// lies between, or empty.
+// Optimises `module` and returns the bytes of a shared object that exports its external functions. `saveTemps`: a
+// folder for what lies between, or empty.
 llvm::Expected<std::string> makeSharedObject(llvm::Module &module, const Machine &machine, llvm::StringRef saveTemps);
 
 } // namespace tp::cpu

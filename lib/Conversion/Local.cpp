@@ -17,7 +17,9 @@ struct Shard {
   Shard(KernelBuilder &b, Operation *op, FlatSymbolRefAttr mesh, int64_t size, SplitAttr split)
       : geometry{size, lookupMesh(op, mesh).sizeOf(split.getAxes()), split.getUnit(), split.getRepeat()},
         part(b.groupPosition(lookupMesh(op, mesh), split.getAxes())) {}
-  Value start(KernelBuilder &b) const { return b.mul(b.div(b.mul(part, geometry.chunk()), geometry.repeat), geometry.unit); }
+  Value start(KernelBuilder &b) const {
+    return b.mul(b.div(b.mul(part, geometry.chunk()), geometry.repeat), geometry.unit);
+  }
   Value virtualStart(KernelBuilder &b) const { return b.mul(part, geometry.chunk() * geometry.unit); }
   // Elements of the shard that lie within the dimension.
   Value valid(KernelBuilder &b) const {
@@ -50,8 +52,9 @@ static void copyWindow(KernelBuilder &b, Value source, Value target, Value start
     auto each = [&](llvm::function_ref<Value(Value)> value) {
       b.loop(b.index(0), b.index(shape[2]), 1, [&](Value j) { b.storeScalar(value(j), target, {outer, i, j}); });
     };
-    b.when(b.less(i, valid), [&] { each([&](Value j) { return b.loadScalar(source, {outer, b.add(start, i), j}); }); },
-           [&] { each([&](Value) { return zeroOf(b, target); }); });
+    b.when(
+        b.less(i, valid), [&] { each([&](Value j) { return b.loadScalar(source, {outer, b.add(start, i), j}); }); },
+        [&] { each([&](Value) { return zeroOf(b, target); }); });
   });
 }
 
@@ -65,7 +68,8 @@ static void emitSlice(KernelBuilder &b, Kernel &kernel, AllSliceOp op) {
 static void emitMask(KernelBuilder &b, Kernel &kernel, MaskPaddingOp op) {
   Shard shard(b, op, op.getMeshAttr(), op.getSize(), op.getSplit());
   SmallVector<int64_t> shape = around(shapeOf(op.getInput()), op.getDim());
-  copyWindow(b, b.reshape(kernel.input(op.getInput()), shape), b.reshape(kernel.output(op.getResult()), shape), b.index(0), shard.valid(b));
+  copyWindow(b, b.reshape(kernel.input(op.getInput()), shape), b.reshape(kernel.output(op.getResult()), shape),
+             b.index(0), shard.valid(b));
 }
 
 static void emitAsPartial(KernelBuilder &b, Kernel &kernel, AsPartialOp op) {
@@ -74,18 +78,22 @@ static void emitAsPartial(KernelBuilder &b, Kernel &kernel, AsPartialOp op) {
   int64_t size = elementsOf(op.getInput());
   Value first = arith::CmpIOp::create(b, arith::CmpIPredicate::eq, position, b.index(0));
   Value valid = arith::SelectOp::create(b, first, b.index(size), b.index(0));
-  copyWindow(b, b.reshape(kernel.input(op.getInput()), {1, size, 1}), b.reshape(kernel.output(op.getResult()), {1, size, 1}), b.index(0), valid);
+  copyWindow(b, b.reshape(kernel.input(op.getInput()), {1, size, 1}),
+             b.reshape(kernel.output(op.getResult()), {1, size, 1}), b.index(0), valid);
 }
 
 static void emitShift(KernelBuilder &b, Kernel &kernel, ShiftIndexOp op) {
   Shard shard(b, op, op.getMeshAttr(), op.getSize(), op.getSplit());
   int64_t size = elementsOf(op.getInput());
   Value offset = arith::IndexCastOp::create(b, b.getI32Type(), shard.virtualStart(b));
-  Value source = b.reshape(kernel.input(op.getInput()), {size}), target = b.reshape(kernel.output(op.getResult()), {size});
+  Value source = b.reshape(kernel.input(op.getInput()), {size}),
+        target = b.reshape(kernel.output(op.getResult()), {size});
   auto [begin, end] = b.share(size);
   b.loop(begin, end, 1, [&](Value i) {
     Value v = b.loadScalar(source, i);
-    b.storeScalar(op.getMinus() ? Value(arith::SubIOp::create(b, v, offset)) : Value(arith::AddIOp::create(b, v, offset)), target, i);
+    b.storeScalar(op.getMinus() ? Value(arith::SubIOp::create(b, v, offset))
+                                : Value(arith::AddIOp::create(b, v, offset)),
+                  target, i);
   });
 }
 

@@ -8,7 +8,8 @@ namespace tp::cpu {
 static constexpr int64_t kPiece = 64; // columns that one thread copies at a time
 
 // Items are pieces of rows; outside of the source a row is zero. load(index, row, column) gives a scalar.
-static void copyRows(KernelBuilder &b, Value ids, Value target, int64_t limit, llvm::function_ref<Value(Value, Value, Value)> load) {
+static void copyRows(KernelBuilder &b, Value ids, Value target, int64_t limit,
+                     llvm::function_ref<Value(Value, Value, Value)> load) {
   ArrayRef<int64_t> shape = cast<MemRefType>(target.getType()).getShape();
   int64_t pieces = ceilDiv(shape[1], kPiece);
   auto [begin, end] = b.share(shape[0] * pieces);
@@ -33,12 +34,13 @@ void emitEmbedding(KernelBuilder &b, Kernel &kernel) {
   Value table = kernel.input(op.getTable()), ids = b.reshape(kernel.input(op.getIds()), {count});
   bool panels = argLayout(kernel.source, cast<BlockArgument>(op.getTable()).getArgNumber()) == "panel";
   int64_t pack = isBf16(table) ? 2 : 1;
-  copyRows(b, ids, b.reshape(kernel.output(op.getResult()), {count, size}), shapeOf(op.getTable())[0], [&](Value id, Value, Value column) {
-    if (!panels)
-      return b.loadScalar(table, {id, column});
-    Value lane = b.add(b.mul(b.rem(id, kLanes), pack), b.rem(column, pack));
-    return b.loadScalar(table, {b.div(id, kLanes), b.div(column, pack), lane});
-  });
+  copyRows(b, ids, b.reshape(kernel.output(op.getResult()), {count, size}), shapeOf(op.getTable())[0],
+           [&](Value id, Value, Value column) {
+             if (!panels)
+               return b.loadScalar(table, {id, column});
+             Value lane = b.add(b.mul(b.rem(id, kLanes), pack), b.rem(column, pack));
+             return b.loadScalar(table, {b.div(id, kLanes), b.div(column, pack), lane});
+           });
 }
 
 void emitTakeRow(KernelBuilder &b, Kernel &kernel) {

@@ -56,7 +56,8 @@ static LogicalResult emit(KernelBuilder &b, Kernel &kernel) {
   StringRef pack = packLayout(kernel.source);
   if (!pack.empty() && kernel.ops.empty()) {
     if (argLayout(kernel.source, 0) != "plain")
-      return kernel.source.emitError() << "no CPU lowering for a value with layout " << argLayout(kernel.source, 0) << " that is needed as " << pack;
+      return kernel.source.emitError() << "no CPU lowering for a value with layout " << argLayout(kernel.source, 0)
+                                       << " that is needed as " << pack;
     emitPack(b, kernel, pack);
   } else if (any(SdpaOp())) {
     emitSdpa(b, kernel);
@@ -93,7 +94,8 @@ LogicalResult LowerKernels::lower(func::FuncOp source, Target target) {
   for (unsigned i = 0; i < source.getNumArguments(); ++i)
     kernel.inputs.push_back(function.getArgument(next++));
   for (unsigned i = 0; i < source.getNumResults(); ++i)
-    kernel.outputs.push_back(aliasOf(source, i) ? kernel.inputs[*aliasOf(source, i)] : Value(function.getArgument(next++)));
+    kernel.outputs.push_back(aliasOf(source, i) ? kernel.inputs[*aliasOf(source, i)]
+                                                : Value(function.getArgument(next++)));
   for (Operation &op : source.front().without_terminator())
     kernel.ops.push_back(&op);
   KernelBuilder b(function, target);

@@ -20,7 +20,15 @@ using namespace tp::cpu;
 namespace {
 
 // Fields of tp_frame, in bytes; runtime/include/tp_program.h.
-enum FrameField : int64_t { kAtWeights = 0, kAtState = 8, kAtArena = 16, kAtRank = 24, kAtThreads = 32, kAtBarrier = 40, kAtCollective = 48 };
+enum FrameField : int64_t {
+  kAtWeights = 0,
+  kAtState = 8,
+  kAtArena = 16,
+  kAtRank = 24,
+  kAtThreads = 32,
+  kAtBarrier = 40,
+  kAtCollective = 48
+};
 
 // Memory that an op touches: bytes of a root, which is the frame (0) or something of the caller's.
 struct Range {
@@ -35,7 +43,8 @@ struct Place {
 
 class ProgramFunction {
 public:
-  ProgramFunction(func::FuncOp source, ModuleOp module) : source(source), module(module), b(source.getLoc(), source.getContext()) {}
+  ProgramFunction(func::FuncOp source, ModuleOp module)
+      : source(source), module(module), b(source.getLoc(), source.getContext()) {}
   void lower();
 
 private:
@@ -108,7 +117,8 @@ void ProgramFunction::declare() {
   module.insert(source, function);
   b.setInsertionPointToStart(function.addEntryBlock());
   frame = function.getArgument(0);
-  thread = entry ? Value(arith::IndexCastOp::create(b, b.getIndexType(), function.getArgument(1))) : Value(function.getArgument(1));
+  thread = entry ? Value(arith::IndexCastOp::create(b, b.getIndexType(), function.getArgument(1)))
+                 : Value(function.getArgument(1));
   threads = frameNumber(kAtThreads);
   rank = frameNumber(kAtRank);
 }
@@ -153,7 +163,14 @@ void ProgramFunction::placeEntryArguments() {
     MemRefType type = argType(source, i);
     int64_t offset = source.getArgAttrOfType<IntegerAttr>(i, kOffset).getInt(), end = offset + bytesOf(type);
     bool weight = bool(source.getArgAttr(i, kParameter)), cache = bool(source.getArgAttr(i, kState));
-    places[arg] = {at(weight ? weights : cache ? state : local, offset, type), {weight ? 1 : cache ? 2 : 0, offset, end}};
+    places[arg] = {at(weight  ? weights
+                      : cache ? state
+                              : local,
+                      offset, type),
+                   {weight  ? 1
+                    : cache ? 2
+                            : 0,
+                    offset, end}};
   }
   for (unsigned i = 0; i < source.getNumResults(); ++i)
     returned.push_back({}); // in the arena, by their op's place
@@ -190,7 +207,8 @@ void ProgramFunction::barrier() {
 
 void ProgramFunction::access(ArrayRef<Range> reads, ArrayRef<Range> writes) {
   auto clash = [](ArrayRef<Range> mine, ArrayRef<Range> pending) {
-    return llvm::any_of(mine, [&](const Range &x) { return llvm::any_of(pending, [&](const Range &y) { return x.overlaps(y); }); });
+    return llvm::any_of(
+        mine, [&](const Range &x) { return llvm::any_of(pending, [&](const Range &y) { return x.overlaps(y); }); });
   };
   if (clash(reads, pendingWrites) || clash(writes, pendingWrites) || clash(writes, pendingReads))
     barrier();
@@ -230,7 +248,8 @@ void ProgramFunction::lowerView(Operation *op) {
 void ProgramFunction::lowerCall(func::CallOp call) {
   func::FuncOp callee = calleeOf(call);
   SmallVector<Range> reads, writes;
-  SmallVector<Value> operands = isKernel(callee) ? SmallVector<Value>{thread, threads, rank} : SmallVector<Value>{frame, thread};
+  SmallVector<Value> operands =
+      isKernel(callee) ? SmallVector<Value>{thread, threads, rank} : SmallVector<Value>{frame, thread};
   if (!isKernel(callee))
     operands.push_back(at(local, number(call, kFrameAt), bytesType(b.getContext(), number(callee, kFrame))));
   for (Value operand : call.getOperands()) {
@@ -257,7 +276,8 @@ void ProgramFunction::lowerCollective(Operation *op) {
   places[op->getResult(0)] = place;
   auto pointer = LLVM::LLVMPointerType::get(b.getContext());
   Type i64 = b.getI64Type();
-  auto type = LLVM::LLVMFunctionType::get(LLVM::LLVMVoidType::get(b.getContext()), {pointer, i64, i64, pointer, pointer});
+  auto type =
+      LLVM::LLVMFunctionType::get(LLVM::LLVMVoidType::get(b.getContext()), {pointer, i64, i64, pointer, pointer});
   Value id = arith::ConstantOp::create(b, b.getI64IntegerAttr(number(op, kCollective)));
   Value mine = arith::IndexCastOp::create(b, i64, thread);
   Value from = pointerTo(places.lookup(op->getOperand(0)).memory), to = pointerTo(place.memory);

@@ -74,8 +74,9 @@ Value NormRow::total(llvm::function_ref<Value(Value, Value)> term) {
   int64_t whole = size / kLanes * kLanes;
   Value sum = b.splat(0);
   if (whole)
-    sum = b.loop(b.index(0), b.index(whole), kLanes, sum,
-                 [&](Value i, ValueRange carried) { return SmallVector<Value>{b.addf(carried[0], term(i, nullptr))}; })[0];
+    sum = b.loop(b.index(0), b.index(whole), kLanes, sum, [&](Value i, ValueRange carried) {
+      return SmallVector<Value>{b.addf(carried[0], term(i, nullptr))};
+    })[0];
   if (whole < size)
     sum = b.addf(sum, term(b.index(whole), b.mask(b.index(size - whole))));
   return b.sum(sum);
@@ -101,8 +102,10 @@ void NormRow::run(Value target, Value targetRow, bool storeBefore) {
       return b.mulf(x, x);
     });
   }
-  double eps = layerNorm ? layerNorm.getEps().convertToDouble() : cast<RmsNormOp>(chain.norm).getEps().convertToDouble();
-  Value variance = arith::AddFOp::create(b, arith::DivFOp::create(b, squares, count), arith::ConstantOp::create(b, b.getF32FloatAttr(float(eps))));
+  double eps =
+      layerNorm ? layerNorm.getEps().convertToDouble() : cast<RmsNormOp>(chain.norm).getEps().convertToDouble();
+  Value variance = arith::AddFOp::create(b, arith::DivFOp::create(b, squares, count),
+                                         arith::ConstantOp::create(b, b.getF32FloatAttr(float(eps))));
   Value one = arith::ConstantOp::create(b, b.getF32FloatAttr(1.0f));
   Value scale = b.broadcast(arith::DivFOp::create(b, one, math::SqrtOp::create(b, variance)));
   Value weight = kernel.input(chain.norm->getOperand(1));
@@ -116,7 +119,8 @@ void NormRow::run(Value target, Value targetRow, bool storeBefore) {
   });
 }
 
-void emitNormRow(KernelBuilder &b, Kernel &kernel, const NormChain &chain, Value row, Value target, Value targetRow, bool storeBefore) {
+void emitNormRow(KernelBuilder &b, Kernel &kernel, const NormChain &chain, Value row, Value target, Value targetRow,
+                 bool storeBefore) {
   NormRow(b, kernel, chain, row).run(target, targetRow, storeBefore);
 }
 

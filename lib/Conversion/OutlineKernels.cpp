@@ -23,10 +23,11 @@ struct OutlineKernels : tp::impl::OutlineKernelsBase<OutlineKernels> {
 private:
   LogicalResult outline(func::FuncOp function);
   void packOperands(func::FuncOp function);
-  Value repack(OpBuilder &b, Value value, StringRef layout);
+  Value repack(OpBuilder &b, Location loc, Value value, StringRef layout);
   void separateReturns(func::FuncOp function);
   void outlineGroup(const Group &group);
-  func::FuncOp makeKernel(StringRef name, ArrayRef<Value> inputs, ArrayRef<Value> outputs, ArrayRef<Operation *> ops, StringRef resultLayout = "");
+  func::FuncOp makeKernel(StringRef name, ArrayRef<Value> inputs, ArrayRef<Value> outputs, ArrayRef<Operation *> ops,
+                          StringRef resultLayout = "");
   void annotate(func::FuncOp kernel, ArrayRef<Value> inputs, ArrayRef<Value> outputs, StringRef resultLayout);
 
   llvm::StringMap<func::FuncOp> known; // by text
@@ -85,9 +86,9 @@ LogicalResult OutlineKernels::outline(func::FuncOp function) {
 }
 
 // A value in the layout that a kernel reads, where it is not in it already.
-Value OutlineKernels::repack(OpBuilder &b, Value value, StringRef layout) {
+Value OutlineKernels::repack(OpBuilder &b, Location loc, Value value, StringRef layout) {
   func::FuncOp kernel = makeKernel(("pack_" + layout).str(), value, value, {}, layout);
-  return func::CallOp::create(b, value.getLoc(), kernel, value).getResult(0);
+  return func::CallOp::create(b, loc, kernel, value).getResult(0);
 }
 
 void OutlineKernels::packOperands(func::FuncOp function) {
@@ -95,7 +96,7 @@ void OutlineKernels::packOperands(func::FuncOp function) {
     if (layoutOf(operand.get()) == layout)
       return;
     OpBuilder b(operand.getOwner());
-    operand.set(repack(b, operand.get(), layout));
+    operand.set(repack(b, operand.getOwner()->getLoc(), operand.get(), layout));
   };
   for (Operation &op : llvm::make_early_inc_range(function.front())) {
     if (auto linear = dyn_cast<LinearOp>(op))
@@ -107,8 +108,8 @@ void OutlineKernels::packOperands(func::FuncOp function) {
   }
 }
 
-// A returned value must have an op that makes it: copies arguments, constants and values returned twice, and gives constants that are
-// operands of anything but elementwise ops a kernel.
+// A returned value must have an op that makes it: copies arguments, constants and values returned twice, and gives
+// constants that are operands of anything but elementwise ops a kernel.
 void OutlineKernels::separateReturns(func::FuncOp function) {
   auto end = cast<func::ReturnOp>(function.front().getTerminator());
   OpBuilder b(end);
@@ -198,7 +199,8 @@ void OutlineKernels::annotate(func::FuncOp kernel, ArrayRef<Value> inputs, Array
 }
 
 // A kernel of `ops`, or of no op: then it copies its input.
-func::FuncOp OutlineKernels::makeKernel(StringRef name, ArrayRef<Value> inputs, ArrayRef<Value> outputs, ArrayRef<Operation *> ops, StringRef layout) {
+func::FuncOp OutlineKernels::makeKernel(StringRef name, ArrayRef<Value> inputs, ArrayRef<Value> outputs,
+                                        ArrayRef<Operation *> ops, StringRef layout) {
   OpBuilder b(&getContext());
   Location loc = b.getUnknownLoc();
   auto type = b.getFunctionType(TypeRange(ValueRange(inputs)), TypeRange(ValueRange(outputs)));

@@ -242,7 +242,8 @@ LogicalResult PlanMemory::planNamed(StringRef attribute, StringRef total) {
       if (added)
         end += roundUp(cpu::bytesOf(physicalType(type, argLayout(function, arg.getArgNumber()))), kAlign);
       else if (it->second.second != type)
-        return function.emitError() << attribute << " " << name << ": expected " << it->second.second << " as in another entry, found " << type;
+        return function.emitError() << attribute << " " << name << ": expected " << it->second.second
+                                    << " as in another entry, found " << type;
       function.setArgAttr(arg.getArgNumber(), kOffset, b.getI64IntegerAttr(it->second.first));
     }
   }

@@ -8,7 +8,8 @@ using namespace mlir;
 
 namespace tp::cpu {
 
-RopeRow::RopeRow(RotaryAttr rotary, int64_t headSize) : rotary(rotary), headSize(headSize), half(rotary.rotating(headSize) / 2), lanes(kLanes) {
+RopeRow::RopeRow(RotaryAttr rotary, int64_t headSize)
+    : rotary(rotary), headSize(headSize), half(rotary.rotating(headSize) / 2), lanes(kLanes) {
   while (half % lanes)
     lanes /= 2;
 }
@@ -27,7 +28,8 @@ static std::pair<Value, Value> sincos(KernelBuilder &b, Value x, int64_t lanes) 
       sum = b.fma(sum, r2, constant(c));
     return sum;
   };
-  Value sine = b.mulf(r, series({1.0 / 6227020800, -1.0 / 39916800, 1.0 / 362880, -1.0 / 5040, 1.0 / 120, -1.0 / 6, 1}));
+  Value sine =
+      b.mulf(r, series({1.0 / 6227020800, -1.0 / 39916800, 1.0 / 362880, -1.0 / 5040, 1.0 / 120, -1.0 / 6, 1}));
   Value cosine = series({1.0 / 479001600, -1.0 / 3628800, 1.0 / 40320, -1.0 / 720, 1.0 / 24, -0.5, 1});
   auto ints = VectorType::get({lanes}, b.getI32Type());
   Value quadrant = arith::FPToSIOp::create(b, ints, n);
@@ -62,7 +64,8 @@ static SmallVector<Value> extend(ArrayRef<Value> at, Value last) {
   return result;
 }
 
-static void copyColumns(KernelBuilder &b, int64_t from, int64_t to, Value source, ArrayRef<Value> at, llvm::function_ref<void(Value, Value)> store) {
+static void copyColumns(KernelBuilder &b, int64_t from, int64_t to, Value source, ArrayRef<Value> at,
+                        llvm::function_ref<void(Value, Value)> store) {
   int64_t lanes = kLanes;
   while ((to - from) % lanes)
     lanes /= 2;
@@ -70,7 +73,8 @@ static void copyColumns(KernelBuilder &b, int64_t from, int64_t to, Value source
     store(b.index(i), b.load(source, extend(at, b.index(i)), lanes));
 }
 
-void copyHead(KernelBuilder &b, int64_t headSize, Value source, ArrayRef<Value> at, llvm::function_ref<void(Value, Value)> store) {
+void copyHead(KernelBuilder &b, int64_t headSize, Value source, ArrayRef<Value> at,
+              llvm::function_ref<void(Value, Value)> store) {
   copyColumns(b, 0, headSize, source, at, store);
 }
 
@@ -89,7 +93,8 @@ void RopeRow::rotate(KernelBuilder &b, ArrayRef<std::pair<Value, Value>> angles,
       store(b.index(2 * i), vector::InterleaveOp::create(b, x, y));
       continue;
     }
-    auto [x, y] = rotated(b.load(source, extend(at, b.index(i)), lanes), b.load(source, extend(at, b.index(half + i)), lanes));
+    auto [x, y] =
+        rotated(b.load(source, extend(at, b.index(i)), lanes), b.load(source, extend(at, b.index(half + i)), lanes));
     store(b.index(i), x);
     store(b.index(half + i), y);
   }
@@ -116,7 +121,8 @@ void emitRope(KernelBuilder &b, Kernel &kernel) {
     auto angles = rope.angles(b, positionOf(b, positions, batch, s));
     Value from = b.max(b.sub(begin, base), b.index(0)), to = b.min(b.sub(end, base), b.index(heads));
     b.loop(from, to, 1, [&](Value head) {
-      rope.rotate(b, angles, source, {batch, s, head}, [&](Value column, Value v) { b.store(v, target, {batch, s, head, column}); });
+      rope.rotate(b, angles, source, {batch, s, head},
+                  [&](Value column, Value v) { b.store(v, target, {batch, s, head, column}); });
     });
   });
 }

@@ -21,7 +21,8 @@ private:
 };
 
 // Copies a head in pieces, as rotate() without rotation does.
-void copyHead(KernelBuilder &b, int64_t headSize, Value source, ArrayRef<Value> sourceAt, llvm::function_ref<void(Value, Value)> store);
+void copyHead(KernelBuilder &b, int64_t headSize, Value source, ArrayRef<Value> sourceAt,
+              llvm::function_ref<void(Value, Value)> store);
 
 // position[b] + s, or s where there is no position.
 Value positionOf(KernelBuilder &b, Value positions, Value batch, Value s);

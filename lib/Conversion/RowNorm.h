@@ -12,9 +12,10 @@ struct NormChain {
   SmallVector<mlir::Operation *> before; // elementwise ops that the norm's input needs
 };
 
-// Computes row `row` of the chain. `target` is [rows, D] memory that gets the norm at `targetRow`; `storeBefore`: also stores those
-// results of `before` that the kernel returns.
-void emitNormRow(KernelBuilder &b, Kernel &kernel, const NormChain &chain, Value row, Value target, Value targetRow, bool storeBefore);
+// Computes row `row` of the chain. `target` is [rows, D] memory that gets the norm at `targetRow`; `storeBefore`: also
+// stores those results of `before` that the kernel returns.
+void emitNormRow(KernelBuilder &b, Kernel &kernel, const NormChain &chain, Value row, Value target, Value targetRow,
+                 bool storeBefore);
 
 NormChain normChain(Kernel &kernel);
 

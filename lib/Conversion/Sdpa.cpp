@@ -1,7 +1,8 @@
-// Attention: query rows that share a key head, a tile at a time, over blocks of kKeyBlock keys with an online softmax. All in f32.
+// Attention: query rows that share a key head, a tile at a time, over blocks of kKeyBlock keys with an online softmax.
+// All in f32.
 //
-// The rows of a key head are virtual: v = s * group + i is query head i of the group at row s. With a head offset the group may begin
-// before this device's first head; such rows are computed as zeros and not stored.
+// The rows of a key head are virtual: v = s * group + i is query head i of the group at row s. With a head offset the
+// group may begin before this device's first head; such rows are computed as zeros and not stored.
 #include "RopeRow.h"
 
 #include "mlir/Dialect/Math/IR/Math.h"
@@ -37,7 +38,8 @@ private:
   int64_t batches, rows, heads, size, positions, keyHeads, group, window, tileRows, tiles, paddedSize;
   bool causal, paired;
   Value query, keys, values, target, positionTensor, headShift; // memory; headShift: head_offset mod group
-  // Of this thread: scaled query, weights of a block, sums, [tileRows, ...]; maxima, totals, factors and bounds, [tileRows].
+  // Of this thread: scaled query, weights of a block, sums, [tileRows, ...]; maxima, totals, factors and bounds,
+  // [tileRows].
   Value q, p, o, maxima, totals, factors, lows, highs;
   // Of the item.
   Value batch, keyHead, firstRow, position;
@@ -71,11 +73,14 @@ SdpaKernel::SdpaKernel(KernelBuilder &b, Kernel &kernel) : b(b), kernel(kernel),
 // The local number of the query head of virtual row v; outside [0, heads) there is none.
 Value SdpaKernel::queryHead(Value v) { return b.sub(b.add(b.mul(keyHead, group), b.rem(v, group)), headShift); }
 
-static Value floatConstant(KernelBuilder &b, double value) { return arith::ConstantOp::create(b, b.getF32FloatAttr(float(value))); }
+static Value floatConstant(KernelBuilder &b, double value) {
+  return arith::ConstantOp::create(b, b.getF32FloatAttr(float(value)));
+}
 
 void SdpaKernel::loadQuery(Value r) {
   Value v = b.add(firstRow, r), s = b.min(b.div(v, group), b.index(rows - 1)), head = queryHead(v);
-  Value exists = b.both(b.less(v, b.index(rows * group)), b.both(b.less(b.index(-1), head), b.less(head, b.index(heads))));
+  Value exists =
+      b.both(b.less(v, b.index(rows * group)), b.both(b.less(b.index(-1), head), b.less(head, b.index(heads))));
   Value scale = floatConstant(b, op.getScale().convertToDouble());
   auto lanesOf = [](Value vector) { return cast<VectorType>(vector.getType()).getDimSize(0); };
   Type type = elementOf(op.getQuery());
@@ -101,7 +106,9 @@ void SdpaKernel::loadQuery(Value r) {
   memref::StoreOp::create(b, zero, totals, r);
   Value last = causal ? b.add(position, s) : b.index(positions - 1);
   Value first = causal && window > 0 ? b.sub(last, b.index(window - 1)) : b.index(0);
-  auto bound = [&](Value v, Value memory) { memref::StoreOp::create(b, arith::IndexCastOp::create(b, b.getI32Type(), v), memory, r); };
+  auto bound = [&](Value v, Value memory) {
+    memref::StoreOp::create(b, arith::IndexCastOp::create(b, b.getI32Type(), v), memory, r);
+  };
   bound(b.min(last, b.index(positions - 1)), highs);
   bound(first, lows);
 }
@@ -142,7 +149,8 @@ Value SdpaKernel::visible(Value bound, Value first, int64_t panel, bool above) {
   auto type = VectorType::get({kLanes}, b.getI32Type());
   Value iota = arith::ConstantOp::create(b, DenseElementsAttr::get(type, ArrayRef<int32_t>(lanes)));
   Value offset = arith::SubIOp::create(b, bound, arith::IndexCastOp::create(b, b.getI32Type(), first));
-  return arith::CmpIOp::create(b, above ? arith::CmpIPredicate::sge : arith::CmpIPredicate::sle, iota, b.broadcast(offset));
+  return arith::CmpIOp::create(b, above ? arith::CmpIPredicate::sge : arith::CmpIPredicate::sle, iota,
+                               b.broadcast(offset));
 }
 
 // Weights of row r for a block into p, and the factor by which earlier sums shrink.
@@ -221,7 +229,8 @@ void SdpaKernel::block(Value block) {
 
 void SdpaKernel::storeResult(Value r) {
   Value v = b.add(firstRow, r), s = b.div(v, group), head = queryHead(v);
-  Value exists = b.both(b.less(v, b.index(rows * group)), b.both(b.less(b.index(-1), head), b.less(head, b.index(heads))));
+  Value exists =
+      b.both(b.less(v, b.index(rows * group)), b.both(b.less(b.index(-1), head), b.less(head, b.index(heads))));
   b.when(exists, [&] {
     Value factor = b.broadcast(b.divf(floatConstant(b, 1), at(totals, r)));
     b.forVectors(size, [&](Value e, Value mask) {
@@ -255,7 +264,8 @@ void SdpaKernel::clearSpareHeads() {
   Value zero = floatConstant(b, 0);
   b.loop(begin, end, 1, [&](Value row) {
     b.loop(first, b.index(heads), 1, [&](Value head) {
-      b.loop(b.index(0), b.index(size), 1, [&](Value e) { b.storeScalar(zero, target, {b.div(row, rows), b.rem(row, rows), head, e}); });
+      b.loop(b.index(0), b.index(size), 1,
+             [&](Value e) { b.storeScalar(zero, target, {b.div(row, rows), b.rem(row, rows), head, e}); });
     });
   });
 }

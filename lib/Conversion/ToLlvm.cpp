@@ -25,13 +25,15 @@ struct ApproximateMath : PassWrapper<ApproximateMath, OperationPass<ModuleOp>> {
   }
   void runOnOperation() override {
     RewritePatternSet patterns(&getContext());
-    populateMathPolynomialApproximationPatterns(patterns, [](StringRef name) { return name == "math.exp" || name == "math.erf"; });
+    populateMathPolynomialApproximationPatterns(
+        patterns, [](StringRef name) { return name == "math.exp" || name == "math.erf"; });
     if (failed(applyPatternsGreedily(getOperation(), std::move(patterns))))
       signalPassFailure();
   }
 };
 
-// Masked loads and stores of bf16 as i16: without AVX-512 the code generator takes them apart, and would convert each element by a library call.
+// Masked loads and stores of bf16 as i16: without AVX-512 the code generator takes them apart, and would convert each
+// element by a library call.
 struct MaskBf16AsInteger : PassWrapper<MaskBf16AsInteger, OperationPass<ModuleOp>> {
   MLIR_DEFINE_EXPLICIT_INTERNAL_INLINE_TYPE_ID(MaskBf16AsInteger)
   StringRef getArgument() const override { return "tp-mask-bf16-as-integer"; }
@@ -43,11 +45,13 @@ struct MaskBf16AsInteger : PassWrapper<MaskBf16AsInteger, OperationPass<ModuleOp
       auto isBf16 = [](Type type) { return cast<VectorType>(type).getElementType().isBF16(); };
       if (auto load = dyn_cast<LLVM::MaskedLoadOp>(op); load && isBf16(load.getType())) {
         Value zero = LLVM::ZeroOp::create(b, load.getLoc(), integers(load.getType()));
-        Value loaded = LLVM::MaskedLoadOp::create(b, load.getLoc(), zero.getType(), load.getData(), load.getMask(), zero, load.getAlignmentAttr());
+        Value loaded = LLVM::MaskedLoadOp::create(b, load.getLoc(), zero.getType(), load.getData(), load.getMask(),
+                                                  zero, load.getAlignmentAttr());
         load.getRes().replaceAllUsesWith(LLVM::BitcastOp::create(b, load.getLoc(), load.getType(), loaded));
         load.erase();
       } else if (auto store = dyn_cast<LLVM::MaskedStoreOp>(op); store && isBf16(store.getValue().getType())) {
-        store.getValueMutable().assign(LLVM::BitcastOp::create(b, store.getLoc(), integers(store.getValue().getType()), store.getValue()));
+        store.getValueMutable().assign(
+            LLVM::BitcastOp::create(b, store.getLoc(), integers(store.getValue().getType()), store.getValue()));
       }
     });
   }

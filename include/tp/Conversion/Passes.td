@@ -47,6 +47,7 @@ def PlanMemory : Pass<"tp-plan-memory", "::mlir::ModuleOp"> {
     - argument of an entry: `cpu.offset`, in the arena (inputs), weights or state.
     - result of an entry that is an output: `cpu.offset` in the arena.
     - module: `cpu.arena_bytes`, `cpu.weight_bytes`, `cpu.state_bytes`.
+    - collective: `cpu.collective`, its number in the package; equal ones have the same. Entry: `cpu.symbol`, its name in the shared object.
 
     An elementwise kernel (or an elementwise end of another) writes its result over an operand that dies there; all_reduce works in place.
 
@@ -75,7 +76,7 @@ def LowerProgram : Pass<"tp-lower-program", "::mlir::ModuleOp"> {
     `(frame, thread, memory of the frame, arguments..., results...)`. Threads meet at a barrier only before a kernel that touches what another wrote, or
     writes what another read, since the last one. Collectives meet at their start. Functions end with nothing pending.
 
-    Runs after `tp-lower-kernels`. The collectives' table is the module attribute `cpu.collectives`.
+    Runs after `tp-lower-kernels`.
   }];
   let dependentDialects = ["::mlir::memref::MemRefDialect", "::mlir::LLVM::LLVMDialect", "::mlir::func::FuncDialect"];
 }

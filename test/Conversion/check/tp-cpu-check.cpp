@@ -1,7 +1,9 @@
-// tp-cpu-check FILE.mlir: compiles the entries of a local program (no communication), runs them one after the other on random inputs with
-// 1, 2 and 3 threads, and compares the outputs of every rank with the interpreter's. Attributes of an input in the file:
+// tp-cpu-check FILE.mlir: compiles the entries of a local program (no communication), runs them one after the other on
+// random inputs with 1, 2 and 3 threads, and compares the outputs of every rank with the interpreter's. Attributes of
+// an input in the file:
 //   tp.low, tp.high: bounds of an integer input; default 0, 0
-// Options: --cpu NAME, --tolerance T (absolute plus relative, default 1e-5), --time N (runs each entry N times and prints seconds a run).
+// Options: --cpu NAME, --tolerance T (absolute plus relative, default 1e-5), --time N (runs each entry N times and
+// prints seconds a run).
 #include "tp/Conversion/CpuProgram.h"
 #include "tp/Dialect/Tp.h"
 #include "tp/Interpreter/Interpreter.h"
@@ -25,7 +27,8 @@
 using namespace mlir;
 using namespace tp;
 
-static llvm::cl::opt<std::string> path(llvm::cl::Positional, llvm::cl::Required), cpuName("cpu"), saveTemps("save-temps");
+static llvm::cl::opt<std::string> path(llvm::cl::Positional, llvm::cl::Required), cpuName("cpu"),
+    saveTemps("save-temps");
 static llvm::cl::opt<std::string> features("features");
 static llvm::cl::opt<double> toleranceOption("tolerance", llvm::cl::init(1e-5));
 static llvm::cl::opt<int> timeOption("time", llvm::cl::init(0));
@@ -36,7 +39,9 @@ static int timed;
 namespace {
 
 struct Aligned {
-  explicit Aligned(size_t bytes) : data(static_cast<char *>(std::aligned_alloc(64, (bytes + 127) / 64 * 64))) { std::memset(data, 0, bytes + 1); }
+  explicit Aligned(size_t bytes) : data(static_cast<char *>(std::aligned_alloc(64, (bytes + 127) / 64 * 64))) {
+    std::memset(data, 0, bytes + 1);
+  }
   ~Aligned() { std::free(data); }
   char *data;
 };
@@ -58,7 +63,8 @@ private:
   RankValue makeInput(func::FuncOp function, unsigned i);
   int runEntry(func::FuncOp function, const cpu::Entry &entry, ArrayRef<RankValue> expected);
   int runThreads(const cpu::Entry &entry, int64_t rank, int threads, ArrayRef<RankValue> expected);
-  int compare(const cpu::Entry &entry, const cpu::Slot &slot, const char *arena, const Tensor &expected, int64_t rank, int threads);
+  int compare(const cpu::Entry &entry, const cpu::Slot &slot, const char *arena, const Tensor &expected, int64_t rank,
+              int threads);
   void packWeights(const char *);
 
   ModuleOp module;
@@ -94,7 +100,8 @@ RankValue Check::makeInput(func::FuncOp function, unsigned i) {
   return RankValue(interpreter.ranks(), tensor);
 }
 
-int Check::compare(const cpu::Entry &entry, const cpu::Slot &slot, const char *arena, const Tensor &expected, int64_t rank, int threads) {
+int Check::compare(const cpu::Entry &entry, const cpu::Slot &slot, const char *arena, const Tensor &expected,
+                   int64_t rank, int threads) {
   const char *at = arena + slot.offset;
   double worst = 0;
   int64_t where = 0;
@@ -118,8 +125,8 @@ int Check::compare(const cpu::Entry &entry, const cpu::Slot &slot, const char *a
   }
   bool wrong = !(worst <= tolerance);
   if (wrong)
-    llvm::outs() << entry.name << " output " << slot.name << " rank " << rank << " threads " << threads << ": element " << where << " differs by "
-                 << worst << ", expected " << expected.at(where) << "\n";
+    llvm::outs() << entry.name << " output " << slot.name << " rank " << rank << " threads " << threads << ": element "
+                 << where << " differs by " << worst << ", expected " << expected.at(where) << "\n";
   return wrong;
 }
 
@@ -205,7 +212,8 @@ int Check::run() {
     const cpu::Entry &entry = program.entries[next++];
     SmallVector<RankValue> arguments;
     for (unsigned i = 0; i < function.getNumArguments(); ++i) {
-      auto parameter = function.getArgAttrOfType<StringAttr>(i, kParameter), state = function.getArgAttrOfType<StringAttr>(i, kState);
+      auto parameter = function.getArgAttrOfType<StringAttr>(i, kParameter),
+           state = function.getArgAttrOfType<StringAttr>(i, kState);
       auto input = function.getArgAttrOfType<StringAttr>(i, kInput);
       auto &map = parameter ? parameters : state ? states : inputs;
       std::string name = parameter ? parameter.str() : state ? state.str() : entry.name + "/" + input.str();
@@ -220,7 +228,8 @@ int Check::run() {
     }
     for (const cpu::Weight &weight : program.weights)
       if (parameters.count(weight.name))
-        cpu::packWeight(weight.layout, weight.type, weight.rows(), weight.cols(), parameters[weight.name][0].floats(), weights->data + weight.offset);
+        cpu::packWeight(weight.layout, weight.type, weight.rows(), weight.cols(), parameters[weight.name][0].floats(),
+                        weights->data + weight.offset);
     auto results = interpreter.run(function.getName(), arguments);
     if (failed(results))
       return 1;
