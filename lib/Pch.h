@@ -1,7 +1,8 @@
 //===- Pch.h - Headers that are compiled once for all MLIR libraries ------===//
 //
-// Reading MLIR's headers is most of the compile time of a file of lib/. The build compiles these once and gives them to every
-// target that links MLIR (tp_use_pch in the top-level CMakeLists.txt). No file includes this one: each still includes what it uses.
+// Reading MLIR's headers is most of the compile time of a file of lib/. The build compiles these once and gives them to
+// every target that links MLIR (tp_use_pch in the top-level CMakeLists.txt). No file includes this one: each still
+// includes what it uses.
 //
 //===----------------------------------------------------------------------===//
 

@@ -15,19 +15,19 @@ using namespace tp;
 
 namespace {
 
-bool sameAxes(ArrayAttr axes, SplitAttr split) {
-  return llvm::equal(axes.getAsRange<StringAttr>(), split.getAxes());
-}
+bool sameAxes(ArrayAttr axes, SplitAttr split) { return llvm::equal(axes.getAsRange<StringAttr>(), split.getAxes()); }
 
 // all_slice(all_reduce(x)) -> reduce_scatter(x), where the reduced value has no other use.
 struct ReduceThenSlice : OpRewritePattern<AllSliceOp> {
   using OpRewritePattern::OpRewritePattern;
   LogicalResult matchAndRewrite(AllSliceOp slice, PatternRewriter &rewriter) const override {
     auto reduce = slice.getInput().getDefiningOp<AllReduceOp>();
-    if (!reduce || !reduce->hasOneUse() || !sameAxes(reduce.getAxes(), slice.getSplit()) || slice.getSplit().getRepeat() != 1)
+    if (!reduce || !reduce->hasOneUse() || !sameAxes(reduce.getAxes(), slice.getSplit()) ||
+        slice.getSplit().getRepeat() != 1)
       return failure();
-    rewriter.replaceOpWithNewOp<ReduceScatterOp>(slice, slice.getType(), reduce.getKindAttr(), reduce.getInput(), slice.getDimAttr(),
-                                                 slice.getSizeAttr(), slice.getSplitAttr(), slice.getMeshAttr(), reduce.getOriginAttr());
+    rewriter.replaceOpWithNewOp<ReduceScatterOp>(slice, slice.getType(), reduce.getKindAttr(), reduce.getInput(),
+                                                 slice.getDimAttr(), slice.getSizeAttr(), slice.getSplitAttr(),
+                                                 slice.getMeshAttr(), reduce.getOriginAttr());
     return success();
   }
 };
@@ -37,7 +37,8 @@ template <typename Outer, typename Inner> struct InversePair : OpRewritePattern<
   using OpRewritePattern<Outer>::OpRewritePattern;
   LogicalResult matchAndRewrite(Outer outer, PatternRewriter &rewriter) const override {
     auto inner = outer.getInput().template getDefiningOp<Inner>();
-    if (!inner || inner.getDim() != outer.getDim() || inner.getSize() != outer.getSize() || inner.getSplit() != outer.getSplit())
+    if (!inner || inner.getDim() != outer.getDim() || inner.getSize() != outer.getSize() ||
+        inner.getSplit() != outer.getSplit())
       return failure();
     rewriter.replaceOp(outer, inner.getInput());
     return success();
@@ -49,11 +50,12 @@ struct SumOfReduces : OpRewritePattern<arith::AddFOp> {
   using OpRewritePattern::OpRewritePattern;
   LogicalResult matchAndRewrite(arith::AddFOp add, PatternRewriter &rewriter) const override {
     auto a = add.getLhs().getDefiningOp<AllReduceOp>(), b = add.getRhs().getDefiningOp<AllReduceOp>();
-    if (!a || !b || a == b || !a->hasOneUse() || !b->hasOneUse() || a.getKind() != ReduceKind::Sum || b.getKind() != ReduceKind::Sum ||
-        a.getAxes() != b.getAxes())
+    if (!a || !b || a == b || !a->hasOneUse() || !b->hasOneUse() || a.getKind() != ReduceKind::Sum ||
+        b.getKind() != ReduceKind::Sum || a.getAxes() != b.getAxes())
       return failure();
     Value sum = arith::AddFOp::create(rewriter, add.getLoc(), a.getInput(), b.getInput());
-    rewriter.replaceOpWithNewOp<AllReduceOp>(add, add.getType(), a.getKindAttr(), sum, a.getAxesAttr(), a.getMeshAttr(), a.getOriginAttr());
+    rewriter.replaceOpWithNewOp<AllReduceOp>(add, add.getType(), a.getKindAttr(), sum, a.getAxesAttr(), a.getMeshAttr(),
+                                             a.getOriginAttr());
     return success();
   }
 };
@@ -61,7 +63,9 @@ struct SumOfReduces : OpRewritePattern<arith::AddFOp> {
 struct OptimizeCollectives : tp::impl::OptimizeCollectivesBase<OptimizeCollectives> {
   void runOnOperation() override {
     RewritePatternSet patterns(&getContext());
-    patterns.add<ReduceThenSlice, InversePair<AllSliceOp, AllGatherOp>, InversePair<AllGatherOp, AllSliceOp>, SumOfReduces>(&getContext());
+    patterns
+        .add<ReduceThenSlice, InversePair<AllSliceOp, AllGatherOp>, InversePair<AllGatherOp, AllSliceOp>, SumOfReduces>(
+            &getContext());
     GreedyRewriteConfig config;
     config.enableFolding(false);
     if (failed(applyPatternsGreedily(getOperation(), std::move(patterns), config)))

@@ -142,8 +142,9 @@ std::string tp::toTable(const std::vector<CollectiveUse> &uses) {
       out << "  collective      axes      ranks  count  bytes each         bytes  asked for by\n";
     }
     std::string axes = llvm::join(use.axes, ",");
-    out << llvm::format("  %-15s %-8s %6lld %6lld %11lld %13lld  ", use.kind.c_str(), axes.c_str(), (long long)use.groupSize, (long long)use.count,
-                        (long long)use.bytes, (long long)(use.bytes * use.count))
+    out << llvm::format("  %-15s %-8s %6lld %6lld %11lld %13lld  ", use.kind.c_str(), axes.c_str(),
+                        (long long)use.groupSize, (long long)use.count, (long long)use.bytes,
+                        (long long)(use.bytes * use.count))
         << use.function << ": " << use.op << " " << use.operand << "\n";
     total += use.bytes * use.count;
   }

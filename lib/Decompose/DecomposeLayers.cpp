@@ -1,4 +1,5 @@
-// Layers into ops. Where weights are bf16, what a linear reads is rounded to bf16; all else stays f32 (caches keep their own type).
+// Layers into ops. Where weights are bf16, what a linear reads is rounded to bf16; all else stays f32 (caches keep
+// their own type).
 #include "tp/Dialect/Tp.h"
 #include "tp/Pipelines/Passes.h"
 
@@ -78,7 +79,8 @@ void decompose(AttentionOp op) {
   double scale = op.getScale() ? op.getScale()->convertToDouble() : 1 / std::sqrt((double)op.getHeadSize());
   auto type = typeOf(q).clone(typeOf(op.getWo()).getElementType());
   Value o = SdpaOp::create(b, l.loc, type, q, k, v, op.getPosition(), Value(), op.getCausalAttr(),
-                           b.getI64IntegerAttr(op.getHeads() / op.getKvHeads()), b.getF64FloatAttr(scale), op.getWindowAttr());
+                           b.getI64IntegerAttr(op.getHeads() / op.getKvHeads()), b.getF64FloatAttr(scale),
+                           op.getWindowAttr());
   results[0] = l.linear(l.mergeHeads(o), op.getWo(), op.getBo(), typeOf(op.getResult()).getElementType());
   op->replaceAllUsesWith(results);
   op->erase();
@@ -88,7 +90,9 @@ void decompose(MlpOp op) {
   OpBuilder b(op);
   LayerBuilder l{b, op.getLoc()};
   Value up = l.linear(op.getInput(), op.getUp(), op.getUpBias());
-  auto activate = [&](Value x) { return ActivationOp::create(b, l.loc, x.getType(), op.getActivationAttr(), x).getResult(); };
+  auto activate = [&](Value x) {
+    return ActivationOp::create(b, l.loc, x.getType(), op.getActivationAttr(), x).getResult();
+  };
   Value hidden;
   if (op.getGate()) {
     Value gate = activate(l.linear(op.getInput(), op.getGate(), op.getGateBias()));
@@ -104,7 +108,8 @@ void decompose(MlpOp op) {
 void decompose(LogitsOp op) {
   OpBuilder b(op);
   LayerBuilder l{b, op.getLoc()};
-  op->replaceAllUsesWith(ValueRange(l.linear(op.getInput(), op.getWeight(), Value(), typeOf(op.getResult()).getElementType())));
+  op->replaceAllUsesWith(
+      ValueRange(l.linear(op.getInput(), op.getWeight(), Value(), typeOf(op.getResult()).getElementType())));
   op->erase();
 }
 

@@ -20,7 +20,8 @@ void TpDialect::registerAttributes() {
       >();
 }
 
-//===-- mesh -----------------------------------------------------------------------------------------------------------------------===//
+//===-- mesh
+//-----------------------------------------------------------------------------------------------------------------------===//
 
 std::optional<int64_t> MeshAttr::sizeOf(StringAttr axis) const {
   for (auto [name, size] : llvm::zip(getAxes(), getSizes()))
@@ -49,7 +50,8 @@ Attribute MeshAttr::parse(AsmParser &parser, Type) {
     axes.push_back(StringAttr::get(parser.getContext(), name));
     return success();
   };
-  if (parser.parseLess() || parser.parseCommaSeparatedList(AsmParser::Delimiter::Square, parseAxis) || parser.parseGreater())
+  if (parser.parseLess() || parser.parseCommaSeparatedList(AsmParser::Delimiter::Square, parseAxis) ||
+      parser.parseGreater())
     return {};
   return parser.getChecked<MeshAttr>(loc, parser.getContext(), axes, sizes);
 }
@@ -61,7 +63,8 @@ void MeshAttr::print(AsmPrinter &printer) const {
   printer << "]>";
 }
 
-LogicalResult MeshAttr::verify(function_ref<InFlightDiagnostic()> emitError, ArrayRef<StringAttr> axes, ArrayRef<int64_t> sizes) {
+LogicalResult MeshAttr::verify(function_ref<InFlightDiagnostic()> emitError, ArrayRef<StringAttr> axes,
+                               ArrayRef<int64_t> sizes) {
   int64_t devices = 1;
   for (auto [i, axis] : llvm::enumerate(axes)) {
     if (axis.empty() || llvm::is_contained(axes.take_front(i), axis))
@@ -75,7 +78,8 @@ LogicalResult MeshAttr::verify(function_ref<InFlightDiagnostic()> emitError, Arr
   return success();
 }
 
-//===-- split ----------------------------------------------------------------------------------------------------------------------===//
+//===-- split
+//----------------------------------------------------------------------------------------------------------------------===//
 
 // Parses `{"a", unit = 64, ?}` and an optional priority `p1`.
 static ParseResult parseSplit(AsmParser &parser, SplitAttr &result) {
@@ -146,8 +150,8 @@ void SplitAttr::print(AsmPrinter &printer) const {
   printer << ">";
 }
 
-LogicalResult SplitAttr::verify(function_ref<InFlightDiagnostic()> emitError, ArrayRef<StringAttr> axes, bool, int64_t unit,
-                                int64_t repeat, int64_t) {
+LogicalResult SplitAttr::verify(function_ref<InFlightDiagnostic()> emitError, ArrayRef<StringAttr> axes, bool,
+                                int64_t unit, int64_t repeat, int64_t) {
   for (auto [i, axis] : llvm::enumerate(axes))
     if (llvm::is_contained(axes.take_front(i), axis))
       return emitError() << "axis " << axis << " is used twice";
@@ -156,7 +160,8 @@ LogicalResult SplitAttr::verify(function_ref<InFlightDiagnostic()> emitError, Ar
   return success();
 }
 
-//===-- sharding -------------------------------------------------------------------------------------------------------------------===//
+//===-- sharding
+//-------------------------------------------------------------------------------------------------------------------===//
 
 // Parses `{"a", "b"}`.
 static ParseResult parseAxes(AsmParser &parser, SmallVectorImpl<StringAttr> &axes) {
@@ -208,7 +213,8 @@ Attribute ShardingAttr::parse(AsmParser &parser, Type) {
   }
   if (parser.parseGreater())
     return {};
-  return parser.getChecked<ShardingAttr>(loc, parser.getContext(), FlatSymbolRefAttr::get(mesh), dims, replicated, partial, reduce);
+  return parser.getChecked<ShardingAttr>(loc, parser.getContext(), FlatSymbolRefAttr::get(mesh), dims, replicated,
+                                         partial, reduce);
 }
 
 void ShardingAttr::print(AsmPrinter &printer) const {
@@ -226,8 +232,9 @@ void ShardingAttr::print(AsmPrinter &printer) const {
   printer << ">";
 }
 
-LogicalResult ShardingAttr::verify(function_ref<InFlightDiagnostic()> emitError, FlatSymbolRefAttr, ArrayRef<SplitAttr> dims,
-                                   ArrayRef<StringAttr> replicated, ArrayRef<StringAttr> partial, ReduceKind) {
+LogicalResult ShardingAttr::verify(function_ref<InFlightDiagnostic()> emitError, FlatSymbolRefAttr,
+                                   ArrayRef<SplitAttr> dims, ArrayRef<StringAttr> replicated,
+                                   ArrayRef<StringAttr> partial, ReduceKind) {
   SmallVector<StringAttr> used;
   auto use = [&](ArrayRef<StringAttr> axes) -> LogicalResult {
     for (StringAttr axis : axes) {
@@ -259,12 +266,14 @@ LogicalResult ShardingAttr::verifyFor(function_ref<InFlightDiagnostic()> emitErr
     if (failed(known(split.getAxes())))
       return failure();
     if (tensor.getDimSize(i) % split.getUnit() != 0)
-      return emitError() << "unit " << split.getUnit() << " does not divide dimension " << i << " of size " << tensor.getDimSize(i);
+      return emitError() << "unit " << split.getUnit() << " does not divide dimension " << i << " of size "
+                         << tensor.getDimSize(i);
   }
   return success(succeeded(known(getReplicated())) && succeeded(known(getPartial())));
 }
 
-//===-- rotary ---------------------------------------------------------------------------------------------------------------------===//
+//===-- rotary
+//---------------------------------------------------------------------------------------------------------------------===//
 
 Attribute RotaryAttr::parse(AsmParser &parser, Type) {
   SMLoc loc = parser.getCurrentLocation();
@@ -287,7 +296,11 @@ Attribute RotaryAttr::parse(AsmParser &parser, Type) {
     }
     if (key == "dim" || key == "context")
       return failure(parser.parseEqual() || parser.parseInteger(key == "dim" ? dim : context));
-    double *number = key == "base" ? &base : key == "factor" ? &factor : key == "low" ? &low : key == "high" ? &high : nullptr;
+    double *number = key == "base"     ? &base
+                     : key == "factor" ? &factor
+                     : key == "low"    ? &low
+                     : key == "high"   ? &high
+                                       : nullptr;
     if (!number)
       return parser.emitError(at, "expected base, dim, interleaved, linear, llama3, factor, low, high or context");
     return failure(parser.parseEqual() || parser.parseFloat(*number));
@@ -295,7 +308,8 @@ Attribute RotaryAttr::parse(AsmParser &parser, Type) {
   if (parser.parseCommaSeparatedList(AsmParser::Delimiter::LessGreater, parseElement))
     return {};
   return parser.getChecked<RotaryAttr>(loc, parser.getContext(), APFloat(base), dim, interleaved,
-                                       StringAttr::get(parser.getContext(), scaling), APFloat(factor), APFloat(low), APFloat(high), context);
+                                       StringAttr::get(parser.getContext(), scaling), APFloat(factor), APFloat(low),
+                                       APFloat(high), context);
 }
 
 void RotaryAttr::print(AsmPrinter &printer) const {
@@ -319,15 +333,16 @@ void RotaryAttr::print(AsmPrinter &printer) const {
   printer << ">";
 }
 
-LogicalResult RotaryAttr::verify(function_ref<InFlightDiagnostic()> emitError, APFloat base, int64_t dim, bool, StringAttr scaling,
-                                 APFloat factor, APFloat low, APFloat high, int64_t context) {
+LogicalResult RotaryAttr::verify(function_ref<InFlightDiagnostic()> emitError, APFloat base, int64_t dim, bool,
+                                 StringAttr scaling, APFloat factor, APFloat low, APFloat high, int64_t context) {
   if (!(base.convertToDouble() > 0))
     return emitError() << "expected a positive base";
   if (dim < 0 || dim % 2)
     return emitError() << "expected an even dim, found " << dim;
   if (!(factor.convertToDouble() > 0))
     return emitError() << "expected a positive factor";
-  if (scaling == "llama3" && !(low.convertToDouble() > 0 && high.convertToDouble() > low.convertToDouble() && context > 0))
+  if (scaling == "llama3" &&
+      !(low.convertToDouble() > 0 && high.convertToDouble() > low.convertToDouble() && context > 0))
     return emitError() << "expected high > low > 0 and context > 0 with llama3";
   return success();
 }

@@ -44,7 +44,8 @@ static MeshAttr expectAxes(Operation *op, FlatSymbolRefAttr name, ArrayAttr axes
 }
 
 // (C2): `whole` has `size` elements in `dim`, `shard` the shard of them under `split`.
-static LogicalResult expectShard(Operation *op, MeshAttr mesh, Type whole, Type shard, int64_t dim, int64_t size, SplitAttr split) {
+static LogicalResult expectShard(Operation *op, MeshAttr mesh, Type whole, Type shard, int64_t dim, int64_t size,
+                                 SplitAttr split) {
   auto wholeType = cast<RankedTensorType>(whole), shardType = cast<RankedTensorType>(shard);
   if (dim < 0 || dim >= wholeType.getRank() || wholeType.getRank() != shardType.getRank())
     return op->emitOpError() << "(C2) expected dim to be a dimension of both types, found " << dim;
@@ -52,8 +53,9 @@ static LogicalResult expectShard(Operation *op, MeshAttr mesh, Type whole, Type 
     return op->emitOpError() << "(C2) unit " << split.getUnit() << " does not divide the dimension's size " << size;
   int64_t local = Geometry{size, mesh.sizeOf(split.getAxes()), split.getUnit(), split.getRepeat()}.local();
   if (wholeType.getDimSize(dim) != size || shardType.getDimSize(dim) != local)
-    return op->emitOpError() << "(C2) expected " << size << " elements in dimension " << dim << " when whole and " << local
-                             << " in a shard, found " << wholeType.getDimSize(dim) << " and " << shardType.getDimSize(dim);
+    return op->emitOpError() << "(C2) expected " << size << " elements in dimension " << dim << " when whole and "
+                             << local << " in a shard, found " << wholeType.getDimSize(dim) << " and "
+                             << shardType.getDimSize(dim);
   return success();
 }
 
@@ -64,12 +66,17 @@ static LogicalResult expectEqualElsewhere(Operation *op, Type a, Type b, ArrayRe
   for (int64_t i = 0; equal && i < x.getRank(); ++i)
     equal = llvm::is_contained(dims, i) || x.getDimSize(i) == y.getDimSize(i);
   if (!equal)
-    return op->emitOpError() << "(C3) expected equal types but for the dimensions that change, found " << a << " and " << b;
+    return op->emitOpError() << "(C3) expected equal types but for the dimensions that change, found " << a << " and "
+                             << b;
   return success();
 }
 
-LogicalResult AllReduceOp::verifySymbolUses(SymbolTableCollection &) { return success(expectAxes(*this, getMeshAttr(), getAxes()) != nullptr); }
-LogicalResult AsPartialOp::verifySymbolUses(SymbolTableCollection &) { return success(expectAxes(*this, getMeshAttr(), getAxes()) != nullptr); }
+LogicalResult AllReduceOp::verifySymbolUses(SymbolTableCollection &) {
+  return success(expectAxes(*this, getMeshAttr(), getAxes()) != nullptr);
+}
+LogicalResult AsPartialOp::verifySymbolUses(SymbolTableCollection &) {
+  return success(expectAxes(*this, getMeshAttr(), getAxes()) != nullptr);
+}
 
 LogicalResult PermuteOp::verifySymbolUses(SymbolTableCollection &) {
   MeshAttr mesh = expectAxes(*this, getMeshAttr(), getAxes());
@@ -100,11 +107,13 @@ LogicalResult MaskPaddingOp::verifySymbolUses(SymbolTableCollection &) {
 }
 
 // Ops between a whole dimension and a shard of it.
-static LogicalResult verifyDimOp(Operation *op, FlatSymbolRefAttr name, SplitAttr split, int64_t dim, int64_t size, Type whole, Type shard) {
+static LogicalResult verifyDimOp(Operation *op, FlatSymbolRefAttr name, SplitAttr split, int64_t dim, int64_t size,
+                                 Type whole, Type shard) {
   MeshAttr mesh = expectAxes(op, name, split.getAxes());
   if (!mesh)
     return failure();
-  return success(succeeded(expectShard(op, mesh, whole, shard, dim, size, split)) && succeeded(expectEqualElsewhere(op, whole, shard, {dim})));
+  return success(succeeded(expectShard(op, mesh, whole, shard, dim, size, split)) &&
+                 succeeded(expectEqualElsewhere(op, whole, shard, {dim})));
 }
 
 LogicalResult AllGatherOp::verifySymbolUses(SymbolTableCollection &) {

@@ -37,8 +37,10 @@ LogicalResult TpDialect::verifyOperationAttribute(Operation *op, NamedAttribute 
   if (attribute.getName() == kShardings) {
     auto shardings = dyn_cast<ArrayAttr>(attribute.getValue());
     if (!shardings || shardings.size() != op->getNumResults())
-      return op->emitOpError() << "tp.shardings: expected an array of " << op->getNumResults() << " shardings, one for each result";
-    // In a local program the types are those of one device: the sharding is a record then, and its size checks do not apply.
+      return op->emitOpError() << "tp.shardings: expected an array of " << op->getNumResults()
+                               << " shardings, one for each result";
+    // In a local program the types are those of one device: the sharding is a record then, and its size checks do not
+    // apply.
     if (op->getParentOfType<ModuleOp>() && op->getParentOfType<ModuleOp>()->hasAttr(kPartitioned))
       return success();
     for (auto [i, sharding] : llvm::enumerate(shardings))
@@ -56,7 +58,8 @@ static LogicalResult verifySlotAttribute(Operation *op, Type type, NamedAttribut
       return success();
     return verifySharding(op, attribute.getValue(), type, kSharding);
   }
-  if ((name == kParameter || name == kInput || name == kOutput || name == kState) && !isa<StringAttr>(attribute.getValue()))
+  if ((name == kParameter || name == kInput || name == kOutput || name == kState) &&
+      !isa<StringAttr>(attribute.getValue()))
     return op->emitOpError() << name << ": expected a string, found " << attribute.getValue();
   return success();
 }
@@ -66,7 +69,8 @@ LogicalResult TpDialect::verifyRegionArgAttribute(Operation *op, unsigned, unsig
   return function ? verifySlotAttribute(op, function.getArgumentTypes()[index], attribute) : success();
 }
 
-LogicalResult TpDialect::verifyRegionResultAttribute(Operation *op, unsigned, unsigned index, NamedAttribute attribute) {
+LogicalResult TpDialect::verifyRegionResultAttribute(Operation *op, unsigned, unsigned index,
+                                                     NamedAttribute attribute) {
   auto function = dyn_cast<FunctionOpInterface>(op);
   return function ? verifySlotAttribute(op, function.getResultTypes()[index], attribute) : success();
 }

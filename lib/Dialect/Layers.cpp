@@ -24,17 +24,21 @@ LogicalResult AttentionOp::verify() {
       failed(expectShape(*this, getWo(), {d, heads * size}, "(C2) wo")) ||
       failed(expectShape(*this, getBq(), {heads * size}, "(C2) bq")) ||
       failed(expectShape(*this, getBk(), {kvHeads * size}, "(C2) bk")) ||
-      failed(expectShape(*this, getBv(), {kvHeads * size}, "(C2) bv")) || failed(expectShape(*this, getBo(), {d}, "(C2) bo")) ||
-      failed(expectShape(*this, getQNorm(), {size}, "(C2) q_norm")) || failed(expectShape(*this, getKNorm(), {size}, "(C2) k_norm")))
+      failed(expectShape(*this, getBv(), {kvHeads * size}, "(C2) bv")) ||
+      failed(expectShape(*this, getBo(), {d}, "(C2) bo")) ||
+      failed(expectShape(*this, getQNorm(), {size}, "(C2) q_norm")) ||
+      failed(expectShape(*this, getKNorm(), {size}, "(C2) k_norm")))
     return failure();
   if (getCaches().size() != (getKCache() ? 2 : 0))
-    return emitOpError() << "(C3) expected " << (getKCache() ? "two cache results" : "no cache results") << ", found " << getCaches().size();
+    return emitOpError() << "(C3) expected " << (getKCache() ? "two cache results" : "no cache results") << ", found "
+                         << getCaches().size();
   if (getKCache()) {
     int64_t b = shapeOf(getInput())[0];
     if (failed(expectRank(*this, getKCache(), 4, "(C3) k_cache")))
       return failure();
     SmallVector<int64_t> cache = {b, shapeOf(getKCache())[1], kvHeads, size};
-    if (failed(expectShape(*this, getKCache(), cache, "(C3) k_cache")) || failed(expectShape(*this, getVCache(), cache, "(C3) v_cache")) ||
+    if (failed(expectShape(*this, getKCache(), cache, "(C3) k_cache")) ||
+        failed(expectShape(*this, getVCache(), cache, "(C3) v_cache")) ||
         failed(expectShape(*this, getPosition(), {b}, "(C3) position")))
       return failure();
     if (getCaches()[0].getType() != getKCache().getType() || getCaches()[1].getType() != getVCache().getType())
@@ -51,9 +55,12 @@ LogicalResult MlpOp::verify() {
   if (failed(expectRank(*this, getUp(), 2, "(C1) up")))
     return failure();
   int64_t d = shapeOf(getInput()).back(), f = shapeOf(getUp())[0];
-  if (failed(expectShape(*this, getGate(), {f, d}, "(C1) gate")) || failed(expectShape(*this, getUp(), {f, d}, "(C1) up")) ||
-      failed(expectShape(*this, getDown(), {d, f}, "(C1) down")) || failed(expectShape(*this, getGateBias(), {f}, "(C1) gate_bias")) ||
-      failed(expectShape(*this, getUpBias(), {f}, "(C1) up_bias")) || failed(expectShape(*this, getDownBias(), {d}, "(C1) down_bias")))
+  if (failed(expectShape(*this, getGate(), {f, d}, "(C1) gate")) ||
+      failed(expectShape(*this, getUp(), {f, d}, "(C1) up")) ||
+      failed(expectShape(*this, getDown(), {d, f}, "(C1) down")) ||
+      failed(expectShape(*this, getGateBias(), {f}, "(C1) gate_bias")) ||
+      failed(expectShape(*this, getUpBias(), {f}, "(C1) up_bias")) ||
+      failed(expectShape(*this, getDownBias(), {d}, "(C1) down_bias")))
     return failure();
   return expectShape(*this, getResult(), shapeOf(getInput()), "(C2) result");
 }

@@ -28,7 +28,9 @@ void tp::printActivationKind(OpAsmPrinter &printer, Operation *, ActivationKindA
 ParseResult tp::parseReduceKind(OpAsmParser &parser, ReduceKindAttr &kind) {
   return parseKeywordEnum(parser, kind, [](StringRef s) { return symbolizeReduceKind(s); });
 }
-void tp::printReduceKind(OpAsmPrinter &printer, Operation *, ReduceKindAttr kind) { printer << stringifyReduceKind(kind.getValue()); }
+void tp::printReduceKind(OpAsmPrinter &printer, Operation *, ReduceKindAttr kind) {
+  printer << stringifyReduceKind(kind.getValue());
+}
 
 #define GET_OP_CLASSES
 #include "tp/Dialect/TpOps.cpp.inc"
@@ -55,7 +57,8 @@ struct RuleBuilder {
 };
 } // namespace
 
-//===-- linear ---------------------------------------------------------------------------------------------------------------------===//
+//===-- linear
+//---------------------------------------------------------------------------------------------------------------------===//
 
 LogicalResult LinearOp::verify() {
   if (failed(verifyLinear(*this, getInput(), getWeight(), getResult())))
@@ -82,13 +85,15 @@ ShardingRule LinearOp::getShardingRule() {
   return b.rule;
 }
 
-//===-- norms and elementwise ------------------------------------------------------------------------------------------------------===//
+//===-- norms and elementwise
+//------------------------------------------------------------------------------------------------------===//
 
 static LogicalResult verifyNorm(Operation *op, Value input, Value weight, Value bias, Value result) {
   if (shapeOf(input).empty())
     return op->emitOpError() << "(C2) expected an input [..., D], found " << input.getType();
   int64_t d = shapeOf(input).back();
-  return success(succeeded(expectShape(op, result, shapeOf(input), "(C1) result")) && succeeded(expectShape(op, weight, {d}, "(C2) weight")) &&
+  return success(succeeded(expectShape(op, result, shapeOf(input), "(C1) result")) &&
+                 succeeded(expectShape(op, weight, {d}, "(C2) weight")) &&
                  succeeded(expectShape(op, bias, {d}, "(C2) bias")));
 }
 
@@ -119,10 +124,12 @@ ShardingRule ActivationOp::getShardingRule() {
   return b.rule;
 }
 
-//===-- attention ------------------------------------------------------------------------------------------------------------------===//
+//===-- attention
+//------------------------------------------------------------------------------------------------------------------===//
 
 LogicalResult RopeOp::verify() {
-  if (failed(expectRank(*this, getInput(), 4, "(C2) input")) || failed(expectShape(*this, getResult(), shapeOf(getInput()), "(C1) result")) ||
+  if (failed(expectRank(*this, getInput(), 4, "(C2) input")) ||
+      failed(expectShape(*this, getResult(), shapeOf(getInput()), "(C1) result")) ||
       failed(expectShape(*this, getPosition(), {shapeOf(getInput())[0]}, "(C3) position")))
     return failure();
   int64_t e = shapeOf(getInput())[3], n = getRotary().rotating(e);
@@ -181,11 +188,12 @@ LogicalResult SdpaOp::verify() {
   if (failed(expectShape(*this, getKey(), {q[0], k[1], k[2], q[3]}, "(C1) key")) ||
       failed(expectShape(*this, getValue(), {q[0], k[1], k[2], shapeOf(getValue())[3]}, "(C1) value")) ||
       failed(expectShape(*this, getResult(), {q[0], q[1], q[2], shapeOf(getValue())[3]}, "(C1) result")) ||
-      failed(expectShape(*this, getPosition(), {q[0]}, "(C3) position")) || failed(expectShape(*this, getHeadOffset(), {}, "(C3) head_offset")))
+      failed(expectShape(*this, getPosition(), {q[0]}, "(C3) position")) ||
+      failed(expectShape(*this, getHeadOffset(), {}, "(C3) head_offset")))
     return failure();
   if (!getHeadOffset() && q[2] != k[2] * (int64_t)getGroup())
-    return emitOpError() << "(C2) expected " << k[2] * getGroup() << " query heads (" << k[2] << " key heads in groups of " << getGroup()
-                         << "), found " << q[2];
+    return emitOpError() << "(C2) expected " << k[2] * getGroup() << " query heads (" << k[2]
+                         << " key heads in groups of " << getGroup() << "), found " << q[2];
   return success();
 }
 
@@ -212,7 +220,8 @@ ShardingRule SdpaOp::getShardingRule() {
   return b.rule;
 }
 
-//===-- lookups --------------------------------------------------------------------------------------------------------------------===//
+//===-- lookups
+//--------------------------------------------------------------------------------------------------------------------===//
 
 LogicalResult EmbeddingOp::verify() {
   if (failed(expectRank(*this, getTable(), 2, "(C1) table")))

@@ -6,7 +6,9 @@
 
 namespace tp {
 
-inline llvm::ArrayRef<int64_t> shapeOf(mlir::Value value) { return llvm::cast<mlir::RankedTensorType>(value.getType()).getShape(); }
+inline llvm::ArrayRef<int64_t> shapeOf(mlir::Value value) {
+  return llvm::cast<mlir::RankedTensorType>(value.getType()).getShape();
+}
 
 inline mlir::LogicalResult expectRank(mlir::Operation *op, mlir::Value value, int64_t rank, llvm::StringRef what) {
   if ((int64_t)shapeOf(value).size() == rank)
@@ -15,7 +17,8 @@ inline mlir::LogicalResult expectRank(mlir::Operation *op, mlir::Value value, in
 }
 
 // An absent (null) value is as expected.
-inline mlir::LogicalResult expectShape(mlir::Operation *op, mlir::Value value, llvm::ArrayRef<int64_t> shape, llvm::StringRef what) {
+inline mlir::LogicalResult expectShape(mlir::Operation *op, mlir::Value value, llvm::ArrayRef<int64_t> shape,
+                                       llvm::StringRef what) {
   if (!value || shapeOf(value) == shape)
     return mlir::success();
   mlir::InFlightDiagnostic error = op->emitOpError() << what << ": expected shape [";
@@ -24,12 +27,13 @@ inline mlir::LogicalResult expectShape(mlir::Operation *op, mlir::Value value, l
 }
 
 // (C1) and (C2) of tp.linear.
-inline mlir::LogicalResult verifyLinear(mlir::Operation *op, mlir::Value input, mlir::Value weight, mlir::Value result) {
+inline mlir::LogicalResult verifyLinear(mlir::Operation *op, mlir::Value input, mlir::Value weight,
+                                        mlir::Value result) {
   if (shapeOf(input).empty() || failed(expectRank(op, weight, 2, "(C1) weight")))
     return op->emitOpError() << "(C1) expected an input [..., K] and a weight [N, K]";
   if (shapeOf(input).back() != shapeOf(weight)[1])
-    return op->emitOpError() << "(C1) expected the input's last dimension to be the weight's second, found " << input.getType() << " and "
-                             << weight.getType();
+    return op->emitOpError() << "(C1) expected the input's last dimension to be the weight's second, found "
+                             << input.getType() << " and " << weight.getType();
   llvm::SmallVector<int64_t> shape(shapeOf(input));
   shape.back() = shapeOf(weight)[0];
   return expectShape(op, result, shape, "(C2) result");

@@ -14,8 +14,8 @@
 #include "mlir/Pass/PassManager.h"
 #include "llvm/ADT/ScopeExit.h"
 #include "llvm/Support/FileSystem.h"
-#include "llvm/Support/SourceMgr.h"
 #include "llvm/Support/Process.h"
+#include "llvm/Support/SourceMgr.h"
 #include <chrono>
 
 using namespace mlir;
@@ -32,7 +32,8 @@ std::vector<std::string> tp::phaseNames() {
 namespace {
 class Compilation {
 public:
-  explicit Compilation(const CompileOptions &options) : options(options), diagnostics(sources, &context, llvm::errs()) {}
+  explicit Compilation(const CompileOptions &options)
+      : options(options), diagnostics(sources, &context, llvm::errs()) {}
 
   void run() {
     checkOptions();
@@ -62,7 +63,8 @@ private:
         throw Error("expected -o PKG (or --stop-after PHASE)");
       checkPackagePath(options.output);
     } else if (!llvm::is_contained(phaseNames(), options.stopAfter)) {
-      throw Error("--stop-after: unknown phase '" + options.stopAfter + "'; expected one of " + llvm::join(phaseNames(), ", "));
+      throw Error("--stop-after: unknown phase '" + options.stopAfter + "'; expected one of " +
+                  llvm::join(phaseNames(), ", "));
     }
     if (options.strategy != "megatron" && options.strategy != "sequence" && options.strategy != "replicate")
       throw Error("--strategy: expected megatron, sequence or replicate, found '" + options.strategy + "'");
@@ -114,7 +116,8 @@ private:
     if (StringRef(options.model).ends_with(".mlir"))
       return parse();
     checkpoint = Checkpoint::open(options.model);
-    ImportedModel imported = importModel(context, *checkpoint, {meshAttribute(), options.bf16, options.batch, options.maxSeq});
+    ImportedModel imported =
+        importModel(context, *checkpoint, {meshAttribute(), options.bf16, options.batch, options.maxSeq});
     module = std::move(imported.module);
     maxSeq = imported.maxSeq;
     if (failed(verify(*module)))
@@ -169,7 +172,9 @@ private:
   cpu::CpuProgram lower() {
     auto entries = module->getOps<func::FuncOp>();
     if (llvm::none_of(entries, [](func::FuncOp function) { return function->hasAttr(kEntry); }))
-      throw Error(options.model + ": no function has the attribute tp.entry; expected entry functions as docs/package-format.md lists them");
+      throw Error(
+          options.model +
+          ": no function has the attribute tp.entry; expected entry functions as docs/package-format.md lists them");
     cpu::CpuOptions cpuOptions;
     cpuOptions.cpu = options.cpu;
     FailureOr<cpu::CpuProgram> program = cpu::compileForCpu(*module, cpuOptions);
@@ -185,7 +190,8 @@ private:
     inputs.checkpoint = checkpoint.get();
     if (checkpoint) {
       inputs.model = PackageModel::from(checkpoint->config());
-      inputs.tokenizer = tokenizerText(*checkpoint, [](const std::string &warning) { llvm::errs() << "tp-compile: warning: " << warning << "\n"; });
+      inputs.tokenizer = tokenizerText(
+          *checkpoint, [](const std::string &warning) { llvm::errs() << "tp-compile: warning: " << warning << "\n"; });
     }
     inputs.model.dtype = options.bf16 ? "bf16" : "f32";
     inputs.batch = options.batch;
@@ -193,7 +199,8 @@ private:
     bool terminal = llvm::sys::Process::StandardErrIsDisplayed() && !options.quiet;
     writePackage(inputs, options.output, [&](int64_t done, int64_t total) {
       if (terminal)
-        llvm::errs() << llvm::format("\rtp-compile: weights %5.0f of %.0f MB%s", done / 1e6, total / 1e6, done == total ? "\n" : "");
+        llvm::errs() << llvm::format("\rtp-compile: weights %5.0f of %.0f MB%s", done / 1e6, total / 1e6,
+                                     done == total ? "\n" : "");
     });
   }
 

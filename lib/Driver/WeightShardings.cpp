@@ -16,7 +16,8 @@ static ShardingAttr parseSharding(ModuleOp module, const std::string &text) {
     message = diagnostic.str();
     return success();
   });
-  auto sharding = dyn_cast_or_null<ShardingAttr>(parseAttribute("#tp.sharding<@mesh, " + text + ">", module.getContext()));
+  auto sharding =
+      dyn_cast_or_null<ShardingAttr>(parseAttribute("#tp.sharding<@mesh, " + text + ">", module.getContext()));
   if (!sharding)
     throw Error("--shard-weight: '" + text + "' is not a sharding such as [{\"tp\"}, {}]: " + message);
   return sharding;
@@ -38,7 +39,8 @@ void tp::shardWeights(ModuleOp module, const std::vector<std::pair<std::string, 
           message = diagnostic.str();
           return success();
         });
-        if (failed(sharding.verifyFor([&] { return mlir::emitError(function.getLoc()); }, mesh, function.getArgumentTypes()[i])))
+        if (failed(sharding.verifyFor([&] { return mlir::emitError(function.getLoc()); }, mesh,
+                                      function.getArgumentTypes()[i])))
           throw Error("--shard-weight: " + text + " does not fit parameter '" + name.str() + "': " + message);
         function.setArgAttr(i, kSharding, sharding);
       }

@@ -9,8 +9,9 @@
 
 namespace tp {
 
-// States a sharding on every parameter whose name matches the glob; a later glob overrides an earlier one. SHARDING is a list of splits, as in
-// #tp.sharding: [{"tp"}, {}]. Throws tp::Error where nothing matches or the sharding does not parse or fit.
+// States a sharding on every parameter whose name matches the glob; a later glob overrides an earlier one. SHARDING is
+// a list of splits, as in #tp.sharding: [{"tp"}, {}]. Throws tp::Error where nothing matches or the sharding does not
+// parse or fit.
 void shardWeights(mlir::ModuleOp module, const std::vector<std::pair<std::string, std::string>> &shardings);
 
 } // namespace tp

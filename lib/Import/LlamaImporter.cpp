@@ -3,9 +3,10 @@
 using namespace mlir;
 using namespace tp;
 
-LlamaImporter::LlamaImporter(MLIRContext &context, const Checkpoint &checkpoint, const ImportOptions &options, int64_t maxSeq)
-    : checkpoint(checkpoint), config(checkpoint.config()), names(checkpoint.format()), batch(options.batch), b(&context),
-      loc(b.getUnknownLoc()) {
+LlamaImporter::LlamaImporter(MLIRContext &context, const Checkpoint &checkpoint, const ImportOptions &options,
+                             int64_t maxSeq)
+    : checkpoint(checkpoint), config(checkpoint.config()), names(checkpoint.format()), batch(options.batch),
+      b(&context), loc(b.getUnknownLoc()) {
   module = ModuleOp::create(loc);
   b.setInsertionPointToStart(module->getBody());
   MeshOp::create(b, loc, "mesh", options.mesh);
@@ -15,7 +16,9 @@ LlamaImporter::LlamaImporter(MLIRContext &context, const Checkpoint &checkpoint,
   tied = checkpoint.hasWeights() ? checkpoint.find(names.head()) == nullptr : config.tieEmbeddings;
 }
 
-RankedTensorType LlamaImporter::indices(ArrayRef<int64_t> shape) const { return RankedTensorType::get(shape, IntegerType::get(f32.getContext(), 32)); }
+RankedTensorType LlamaImporter::indices(ArrayRef<int64_t> shape) const {
+  return RankedTensorType::get(shape, IntegerType::get(f32.getContext(), 32));
+}
 
 Parameter LlamaImporter::parameter(const std::string &name, ArrayRef<int64_t> shape) const {
   if (checkpoint.hasWeights())
@@ -25,11 +28,12 @@ Parameter LlamaImporter::parameter(const std::string &name, ArrayRef<int64_t> sh
 }
 
 SmallVector<Parameter> LlamaImporter::layerParameters(int64_t n) const {
-  int64_t d = config.hiddenSize, q = config.heads * config.headDim, kv = config.kvHeads * config.headDim, f = config.intermediateSize;
+  int64_t d = config.hiddenSize, q = config.heads * config.headDim, kv = config.kvHeads * config.headDim,
+          f = config.intermediateSize;
   SmallVector<Parameter> result = {
-      parameter(names.attnNorm(n), {d}), parameter(names.q(n), {q, d}),    parameter(names.k(n), {kv, d}),
-      parameter(names.v(n), {kv, d}),    parameter(names.o(n), {d, q}),    parameter(names.ffnNorm(n), {d}),
-      parameter(names.gate(n), {f, d}),  parameter(names.up(n), {f, d}),   parameter(names.down(n), {d, f})};
+      parameter(names.attnNorm(n), {d}), parameter(names.q(n), {q, d}),  parameter(names.k(n), {kv, d}),
+      parameter(names.v(n), {kv, d}),    parameter(names.o(n), {d, q}),  parameter(names.ffnNorm(n), {d}),
+      parameter(names.gate(n), {f, d}),  parameter(names.up(n), {f, d}), parameter(names.down(n), {d, f})};
   if (config.attentionBias)
     result.append({parameter(LlamaNames::biasOf(names.q(n)), {q}), parameter(LlamaNames::biasOf(names.k(n)), {kv}),
                    parameter(LlamaNames::biasOf(names.v(n)), {kv})});
@@ -45,10 +49,13 @@ SmallVector<Parameter> LlamaImporter::layerParameters(int64_t n) const {
 
 RotaryAttr LlamaImporter::rotary() const {
   const RopeScaling &scaling = config.ropeScaling;
-  StringRef name = scaling.type == RopeScaling::Type::Linear ? "linear" : scaling.type == RopeScaling::Type::Llama3 ? "llama3" : "";
+  StringRef name = scaling.type == RopeScaling::Type::Linear   ? "linear"
+                   : scaling.type == RopeScaling::Type::Llama3 ? "llama3"
+                                                               : "";
   int64_t dim = config.ropeDim == config.headDim ? 0 : config.ropeDim;
-  return RotaryAttr::get(f32.getContext(), APFloat(config.ropeBase), dim, config.ropeInterleaved, StringAttr::get(f32.getContext(), name),
-                         APFloat(scaling.factor), APFloat(scaling.lowFreqFactor), APFloat(scaling.highFreqFactor), scaling.originalContext);
+  return RotaryAttr::get(f32.getContext(), APFloat(config.ropeBase), dim, config.ropeInterleaved,
+                         StringAttr::get(f32.getContext(), name), APFloat(scaling.factor),
+                         APFloat(scaling.lowFreqFactor), APFloat(scaling.highFreqFactor), scaling.originalContext);
 }
 
 // The norm of the residual stream, in the type that linears read.
@@ -72,17 +79,20 @@ void LlamaImporter::addLayer(int64_t rows) {
   Value input = args[0], position = args[1];
   unsigned next = 4;
   auto take = [&](bool present = true) { return present ? Value(args[next++]) : Value(); };
-  Value attnNorm = take(), wq = take(), wk = take(), wv = take(), wo = take(), ffnNorm = take(), gate = take(), up = take(), down = take();
-  Value bq = take(config.attentionBias), bk = take(config.attentionBias), bv = take(config.attentionBias), bo = take(config.attentionOutputBias);
+  Value attnNorm = take(), wq = take(), wk = take(), wv = take(), wo = take(), ffnNorm = take(), gate = take(),
+        up = take(), down = take();
+  Value bq = take(config.attentionBias), bk = take(config.attentionBias), bv = take(config.attentionBias),
+        bo = take(config.attentionOutputBias);
   Value bGate = take(config.mlpBias), bUp = take(config.mlpBias), bDown = take(config.mlpBias);
   Value qNorm = take(config.architecture == "qwen3"), kNorm = take(config.architecture == "qwen3");
 
   auto attention = AttentionOp::create(
-      b, loc, TypeRange{x, cacheType, cacheType}, norm(input, attnNorm), wq, wk, wv, wo, bq, bk, bv, bo, qNorm, kNorm, args[2], args[3], position,
-      b.getI64IntegerAttr(config.heads), b.getI64IntegerAttr(config.kvHeads), b.getI64IntegerAttr(config.headDim), rotary(), b.getUnitAttr(),
-      b.getI64IntegerAttr(config.slidingWindow), FloatAttr(), b.getF64FloatAttr(config.normEps));
+      b, loc, TypeRange{x, cacheType, cacheType}, norm(input, attnNorm), wq, wk, wv, wo, bq, bk, bv, bo, qNorm, kNorm,
+      args[2], args[3], position, b.getI64IntegerAttr(config.heads), b.getI64IntegerAttr(config.kvHeads),
+      b.getI64IntegerAttr(config.headDim), rotary(), b.getUnitAttr(), b.getI64IntegerAttr(config.slidingWindow),
+      FloatAttr(), b.getF64FloatAttr(config.normEps));
   Value middle = arith::AddFOp::create(b, loc, input, attention.getResult());
-  auto kind = ActivationKindAttr::get(b.getContext(), config.hiddenAct == "gelu" ? ActivationKind::Gelu
+  auto kind = ActivationKindAttr::get(b.getContext(), config.hiddenAct == "gelu"   ? ActivationKind::Gelu
                                                       : config.hiddenAct == "silu" ? ActivationKind::Silu
                                                                                    : ActivationKind::GeluTanh);
   Value mlp = MlpOp::create(b, loc, x, norm(middle, ffnNorm), gate, up, down, bGate, bUp, bDown, kind);
@@ -121,7 +131,8 @@ void LlamaImporter::addEntry(StringRef entryName, int64_t rows, Head head) {
   }
   int64_t logitRows = head == Head::LastRow ? 1 : rows;
   RankedTensorType logitsType = tensor({batch, logitRows, config.vocabSize}, f32);
-  RankedTensorType outputType = logitRows == 1 && head == Head::LastRow ? tensor({batch, config.vocabSize}, f32) : logitsType;
+  RankedTensorType outputType =
+      logitRows == 1 && head == Head::LastRow ? tensor({batch, config.vocabSize}, f32) : logitsType;
   SmallVector<Type> results = {outputType};
   resultAttributes.push_back(b.getDictionaryAttr(b.getNamedAttr(kOutput, b.getStringAttr("logits"))));
   for (int64_t n = 0; n < config.layers; ++n)
@@ -129,7 +140,8 @@ void LlamaImporter::addEntry(StringRef entryName, int64_t rows, Head head) {
       results.push_back(cacheType);
       resultAttributes.push_back(b.getDictionaryAttr(b.getNamedAttr(kState, b.getStringAttr(kind + Twine(n)))));
     }
-  auto entry = func::FuncOp::create(b, loc, (entryName + (rows > 1 ? "_" + Twine(rows) : Twine(""))).str(), b.getFunctionType(types, results));
+  auto entry = func::FuncOp::create(b, loc, (entryName + (rows > 1 ? "_" + Twine(rows) : Twine(""))).str(),
+                                    b.getFunctionType(types, results));
   entry->setAttr(kEntry, b.getStringAttr(entryName));
   entry.setAllArgAttrs(attributes);
   entry.setAllResultAttrs(resultAttributes);
@@ -154,7 +166,8 @@ void LlamaImporter::addEntry(StringRef entryName, int64_t rows, Head head) {
   x = norm(x, args[tableArgument + 1]);
   Value logits = LogitsOp::create(b, loc, logitsType, x, tied ? args[tableArgument] : args[tableArgument + 2]);
   if (outputType != logitsType)
-    logits = tensor::CollapseShapeOp::create(b, loc, outputType, logits, SmallVector<ReassociationIndices>{{0}, {1, 2}});
+    logits =
+        tensor::CollapseShapeOp::create(b, loc, outputType, logits, SmallVector<ReassociationIndices>{{0}, {1, 2}});
   returned[0] = logits;
   func::ReturnOp::create(b, loc, returned);
 }

@@ -27,7 +27,9 @@ public:
   mlir::OwningOpRef<mlir::ModuleOp> take() { return std::move(module); }
 
 private:
-  mlir::RankedTensorType tensor(llvm::ArrayRef<int64_t> shape, mlir::Type element) const { return mlir::RankedTensorType::get(shape, element); }
+  mlir::RankedTensorType tensor(llvm::ArrayRef<int64_t> shape, mlir::Type element) const {
+    return mlir::RankedTensorType::get(shape, element);
+  }
   mlir::RankedTensorType indices(llvm::ArrayRef<int64_t> shape) const;
   // Weights of layer n, in the order of the layer function's arguments.
   llvm::SmallVector<Parameter> layerParameters(int64_t n) const;

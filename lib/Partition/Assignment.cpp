@@ -21,9 +21,12 @@ public:
   }
 
 private:
-  const TensorFactors &tensor(unsigned i) const { return i < rule.operands.size() ? rule.operands[i] : rule.results[i - rule.operands.size()]; }
+  const TensorFactors &tensor(unsigned i) const {
+    return i < rule.operands.size() ? rule.operands[i] : rule.results[i - rule.operands.size()];
+  }
 
-  // Candidate factors of each axis, in the order of the mesh; every factor's axes in the order in which a tensor lists them, and its grain.
+  // Candidate factors of each axis, in the order of the mesh; every factor's axes in the order in which a tensor lists
+  // them, and its grain.
   void collect() {
     grains.resize(rule.factors.size());
     candidates.assign(mesh.getAxes().size(), {});
@@ -84,7 +87,8 @@ private:
     return result;
   }
 
-  // A dimension of several factors is cut into blocks: an inner factor can be split only where the outer ones are used up, and evenly.
+  // A dimension of several factors is cut into blocks: an inner factor can be split only where the outer ones are used
+  // up, and evenly.
   void dropInexpressible(FactorSplits &factors) const {
     for (unsigned i = 0; i < rule.operands.size() + rule.results.size(); ++i)
       for (const DimFactors &dim : tensor(i)) {
@@ -134,9 +138,11 @@ private:
   double cost(const Assignment &assignment) const {
     double bytes = 0;
     for (unsigned i = 0; i < assignment.operands.size(); ++i)
-      bytes += reshardBytes(op.types[i], op.shardings[i], assignment.operands[i], mesh) * (!op.stationary.empty() && op.stationary[i] ? 1e6 : 1);
+      bytes += reshardBytes(op.types[i], op.shardings[i], assignment.operands[i], mesh) *
+               (!op.stationary.empty() && op.stationary[i] ? 1e6 : 1);
     for (unsigned i = 0; i < assignment.results.size(); ++i)
-      bytes += reshardBytes(op.types[assignment.operands.size() + i], assignment.results[i], op.shardings[assignment.operands.size() + i], mesh);
+      bytes += reshardBytes(op.types[assignment.operands.size() + i], assignment.results[i],
+                            op.shardings[assignment.operands.size() + i], mesh);
     return bytes;
   }
 
@@ -168,4 +174,6 @@ private:
 };
 } // namespace
 
-Assignment tp::assignFactors(const ShardingRule &rule, const OpShardings &op, MeshAttr mesh) { return Chooser(rule, op, mesh).choose(); }
+Assignment tp::assignFactors(const ShardingRule &rule, const OpShardings &op, MeshAttr mesh) {
+  return Chooser(rule, op, mesh).choose();
+}

@@ -30,8 +30,9 @@ Value tp::emitReshard(LocalContext &context, Location loc, Value value, ArrayRef
       value = AllSliceOp::create(b, loc, step.result, value, dim, size, split, context.meshName, why);
       break;
     case ReshardStep::AllToAll:
-      value = AllToAllOp::create(b, loc, step.result, value, dim, size, split, b.getI64IntegerAttr(step.toDim), b.getI64IntegerAttr(step.toSize),
-                                 toAttribute(step.toSplit, b.getContext()), context.meshName, why);
+      value = AllToAllOp::create(b, loc, step.result, value, dim, size, split, b.getI64IntegerAttr(step.toDim),
+                                 b.getI64IntegerAttr(step.toSize), toAttribute(step.toSplit, b.getContext()),
+                                 context.meshName, why);
       break;
     }
   }
@@ -59,7 +60,8 @@ struct LocalOpBuilder {
         continue;
       Value &index = operands[shift.operand];
       index = ShiftIndexOp::create(b, op->getLoc(), index.getType(), shift.minus ? b.getUnitAttr() : UnitAttr(), index,
-                                   b.getI64IntegerAttr(rule.factors[shift.factor].size), toAttribute(split, b.getContext()), context.meshName);
+                                   b.getI64IntegerAttr(rule.factors[shift.factor].size),
+                                   toAttribute(split, b.getContext()), context.meshName);
     }
   }
 
@@ -78,11 +80,13 @@ struct LocalOpBuilder {
       return clone();
     if (!value || !value.isSplat())
       return failure();
-    return arith::ConstantOp::create(b, op->getLoc(), DenseElementsAttr::get(type, value.getSplatValue<Attribute>())).getOperation();
+    return arith::ConstantOp::create(b, op->getLoc(), DenseElementsAttr::get(type, value.getSplatValue<Attribute>()))
+        .getOperation();
   }
 
   Operation *expand(tensor::ExpandShapeOp expand) {
-    return tensor::ExpandShapeOp::create(b, op->getLoc(), localResult(0), operands[0], expand.getReassociationIndices());
+    return tensor::ExpandShapeOp::create(b, op->getLoc(), localResult(0), operands[0],
+                                         expand.getReassociationIndices());
   }
 
   // The first query head on a device, where it is not the first of a group everywhere.
@@ -94,8 +98,9 @@ struct LocalOpBuilder {
       return;
     auto type = RankedTensorType::get({}, b.getI32Type());
     Value zero = arith::ConstantOp::create(b, op->getLoc(), DenseElementsAttr::get(type, b.getI32IntegerAttr(0)));
-    headOffset = ShiftIndexOp::create(b, op->getLoc(), type, UnitAttr(), zero, b.getI64IntegerAttr(rule.factors[heads].size),
-                                      toAttribute(split, b.getContext()), context.meshName);
+    headOffset =
+        ShiftIndexOp::create(b, op->getLoc(), type, UnitAttr(), zero, b.getI64IntegerAttr(rule.factors[heads].size),
+                             toAttribute(split, b.getContext()), context.meshName);
   }
 
   FailureOr<Operation *> create() {
@@ -104,8 +109,8 @@ struct LocalOpBuilder {
       addHeadOffset(sdpa);
       if (headOffset) {
         auto local = SdpaOp::create(b, op->getLoc(), localResult(0), operands[0], operands[1], operands[2],
-                                    sdpa.getPosition() ? operands[3] : Value(), headOffset, sdpa.getCausalAttr(), sdpa.getGroupAttr(),
-                                    sdpa.getScaleAttr(), sdpa.getWindowAttr());
+                                    sdpa.getPosition() ? operands[3] : Value(), headOffset, sdpa.getCausalAttr(),
+                                    sdpa.getGroupAttr(), sdpa.getScaleAttr(), sdpa.getWindowAttr());
         return local.getOperation();
       }
     }
@@ -118,7 +123,7 @@ struct LocalOpBuilder {
 };
 } // namespace
 
-FailureOr<Operation *> tp::createLocal(LocalContext &context, Operation *op, const ShardingRule &rule, const Assignment &assignment,
-                                       SmallVector<Value> operands) {
+FailureOr<Operation *> tp::createLocal(LocalContext &context, Operation *op, const ShardingRule &rule,
+                                       const Assignment &assignment, SmallVector<Value> operands) {
   return LocalOpBuilder{context, op, rule, assignment, std::move(operands)}.create();
 }

@@ -15,12 +15,13 @@ struct LocalContext {
 };
 
 // Emits the steps of a reshard; `origin` says what asked for it.
-mlir::Value emitReshard(LocalContext &context, mlir::Location loc, mlir::Value value, mlir::ArrayRef<ReshardStep> steps, llvm::StringRef origin);
+mlir::Value emitReshard(LocalContext &context, mlir::Location loc, mlir::Value value, mlir::ArrayRef<ReshardStep> steps,
+                        llvm::StringRef origin);
 
-// The op on local operands. Operands whose values are indices into a split factor are moved; an attention op whose query heads start inside a group is
-// told where. Fails with a diagnostic where the op cannot be made smaller.
-mlir::FailureOr<mlir::Operation *> createLocal(LocalContext &context, mlir::Operation *op, const ShardingRule &rule, const Assignment &assignment,
-                                               llvm::SmallVector<mlir::Value> operands);
+// The op on local operands. Operands whose values are indices into a split factor are moved; an attention op whose
+// query heads start inside a group is told where. Fails with a diagnostic where the op cannot be made smaller.
+mlir::FailureOr<mlir::Operation *> createLocal(LocalContext &context, mlir::Operation *op, const ShardingRule &rule,
+                                               const Assignment &assignment, llvm::SmallVector<mlir::Value> operands);
 
 } // namespace tp
 

@@ -32,9 +32,10 @@ struct CalledWith {
 
 class FunctionPartitioner {
 public:
-  FunctionPartitioner(func::FuncOp function, MeshOp mesh, OpBuilder &builder, llvm::DenseMap<Operation *, CalledWith> &calledWith)
-      : function(function), builder(builder), context{builder, mesh.getMesh(), FlatSymbolRefAttr::get(mesh.getSymNameAttr())},
-        calledWith(calledWith) {}
+  FunctionPartitioner(func::FuncOp function, MeshOp mesh, OpBuilder &builder,
+                      llvm::DenseMap<Operation *, CalledWith> &calledWith)
+      : function(function), builder(builder),
+        context{builder, mesh.getMesh(), FlatSymbolRefAttr::get(mesh.getSymNameAttr())}, calledWith(calledWith) {}
 
   // Builds the local function behind the global one, and returns it.
   FailureOr<func::FuncOp> run() {
@@ -50,7 +51,8 @@ public:
     builder.setInsertionPointToStart(entry);
     auto passed = calledWith.find(function);
     for (auto [i, argument] : llvm::enumerate(function.getArguments()))
-      values[argument] = {entry->getArgument(i), argSharding(i), function.isPublic() || passed == calledWith.end() || passed->second.zeroPadded[i]};
+      values[argument] = {entry->getArgument(i), argSharding(i),
+                          function.isPublic() || passed == calledWith.end() || passed->second.zeroPadded[i]};
     for (Operation &op : function.getBody().front())
       if (failed(visit(&op)))
         return failure();
@@ -63,7 +65,9 @@ private:
   // Axes of one device split nothing.
   Sharding read(ShardingAttr attribute) {
     Sharding sharding = Sharding::from(attribute);
-    auto drop = [&](Axes &axes) { llvm::erase_if(axes, [&](StringAttr axis) { return context.mesh.sizeOf(axis) == 1; }); };
+    auto drop = [&](Axes &axes) {
+      llvm::erase_if(axes, [&](StringAttr axis) { return context.mesh.sizeOf(axis) == 1; });
+    };
     for (Split &split : sharding.dims)
       drop(split.axes);
     drop(sharding.partial);
@@ -90,10 +94,12 @@ private:
       return success();
     };
     for (unsigned i = 0; i < function.getNumArguments(); ++i)
-      if (failed(add(arguments, function.getArgumentTypes()[i], function.getArgAttr(i, kSharding), "argument " + Twine(i))))
+      if (failed(add(arguments, function.getArgumentTypes()[i], function.getArgAttr(i, kSharding),
+                     "argument " + Twine(i))))
         return failure();
     for (unsigned i = 0; i < function.getNumResults(); ++i)
-      if (failed(add(results, function.getResultTypes()[i], function.getResultAttr(i, kSharding), "result " + Twine(i))))
+      if (failed(
+              add(results, function.getResultTypes()[i], function.getResultAttr(i, kSharding), "result " + Twine(i))))
         return failure();
     return FunctionType::get(function.getContext(), arguments, results);
   }
@@ -137,7 +143,8 @@ private:
       return visitReturn(op);
     auto shardings = op->getAttrOfType<ArrayAttr>(kShardings);
     if (!shardings)
-      return op->emitError() << "no sharding for the results of " << op->getName() << ": run --tp-propagate-shardings first";
+      return op->emitError() << "no sharding for the results of " << op->getName()
+                             << ": run --tp-propagate-shardings first";
     if (isa<ShardingConstraintOp>(op))
       return visitConstraint(op);
     std::optional<ShardingRule> rule = getShardingRule(op);
@@ -145,7 +152,9 @@ private:
   }
 
   static std::string originOf(Operation *op, unsigned operand) {
-    return (op->getParentOfType<func::FuncOp>().getName() + ": " + op->getName().getStringRef() + " operand " + Twine(operand)).str();
+    return (op->getParentOfType<func::FuncOp>().getName() + ": " + op->getName().getStringRef() + " operand " +
+            Twine(operand))
+        .str();
   }
 
   LogicalResult visitRuled(Operation *op, const ShardingRule &rule, ArrayAttr shardings) {
@@ -184,7 +193,8 @@ private:
     }
     values[global] = {local, computed, zero};
     Sharding target = read(wanted);
-    std::string origin = (op->getParentOfType<func::FuncOp>().getName() + ": " + op->getName().getStringRef() + " result").str();
+    std::string origin =
+        (op->getParentOfType<func::FuncOp>().getName() + ": " + op->getName().getStringRef() + " result").str();
     Value result = inSharding(global, target, op->getLoc(), origin);
     if (result != local)
       values[global] = {result, target, zero};
@@ -203,7 +213,8 @@ private:
     mapping.map(op->getOperands(), operands);
     Operation *local = builder.clone(*op, mapping);
     for (auto [i, result] : llvm::enumerate(op->getResults()))
-      define(result, local->getResult(i), Sharding::whole(cast<RankedTensorType>(result.getType()).getRank()), cast<ShardingAttr>(shardings[i]), true);
+      define(result, local->getResult(i), Sharding::whole(cast<RankedTensorType>(result.getType()).getRank()),
+             cast<ShardingAttr>(shardings[i]), true);
     return success();
   }
 
@@ -211,7 +222,8 @@ private:
     auto wanted = cast<ShardingAttr>(op->getAttrOfType<ArrayAttr>(kShardings)[0]);
     LocalValue input = values.find(op->getOperand(0))->second;
     Sharding target = read(wanted);
-    values[op->getResult(0)] = {inSharding(op->getOperand(0), target, op->getLoc(), originOf(op, 0)), target, input.zeroPadded};
+    values[op->getResult(0)] = {inSharding(op->getOperand(0), target, op->getLoc(), originOf(op, 0)), target,
+                                input.zeroPadded};
     return success();
   }
 
@@ -219,10 +231,13 @@ private:
     auto callee = function->getParentOfType<ModuleOp>().lookupSymbol<func::FuncOp>(call.getCallee());
     SmallVector<Value> operands;
     SmallVector<Type> types;
-    CalledWith &passed = calledWith.try_emplace(callee, CalledWith{BitVector(call.getNumOperands(), true), BitVector(call.getNumOperands(), true)})
+    CalledWith &passed = calledWith
+                             .try_emplace(callee, CalledWith{BitVector(call.getNumOperands(), true),
+                                                             BitVector(call.getNumOperands(), true)})
                              .first->second;
     for (auto [i, operand] : llvm::enumerate(call.getOperands())) {
-      FailureOr<Sharding> wanted = shardingOf(callee.getArgAttr(i, kSharding), "argument " + Twine(i) + " of " + call.getCallee());
+      FailureOr<Sharding> wanted =
+          shardingOf(callee.getArgAttr(i, kSharding), "argument " + Twine(i) + " of " + call.getCallee());
       if (failed(wanted))
         return failure();
       operands.push_back(inSharding(operand, *wanted, call.getLoc(), originOf(call, i)));
@@ -232,7 +247,8 @@ private:
         passed.weights.reset(i);
     }
     for (unsigned i = 0; i < call.getNumResults(); ++i) {
-      FailureOr<Sharding> computed = shardingOf(callee.getResultAttr(i, kSharding), "result " + Twine(i) + " of " + call.getCallee());
+      FailureOr<Sharding> computed =
+          shardingOf(callee.getResultAttr(i, kSharding), "result " + Twine(i) + " of " + call.getCallee());
       if (failed(computed))
         return failure();
       types.push_back(localType(cast<RankedTensorType>(call.getResult(i).getType()), *computed, context.mesh));
@@ -255,17 +271,19 @@ private:
   LogicalResult visitReturn(Operation *op) {
     SmallVector<Value> operands;
     for (auto [i, operand] : llvm::enumerate(op->getOperands()))
-      operands.push_back(
-          inSharding(operand, read(function.getResultAttrOfType<ShardingAttr>(i, kSharding)), op->getLoc(), originOf(op, i)));
+      operands.push_back(inSharding(operand, read(function.getResultAttrOfType<ShardingAttr>(i, kSharding)),
+                                    op->getLoc(), originOf(op, i)));
     func::ReturnOp::create(builder, op->getLoc(), operands);
     return success();
   }
 
   // Padding must not reach a sum: one operand that holds the factor must have zeros there.
-  void maskPaddedReductions(Operation *op, const ShardingRule &rule, const Assignment &assignment, SmallVector<Value> &operands) {
+  void maskPaddedReductions(Operation *op, const ShardingRule &rule, const Assignment &assignment,
+                            SmallVector<Value> &operands) {
     for (unsigned f = 0; f < rule.factors.size(); ++f) {
       const Split &split = assignment.factors[f];
-      if (rule.factors[f].kind != FactorKind::Reduction || !geometryOf(split, rule.factors[f].size, context.mesh).padded())
+      if (rule.factors[f].kind != FactorKind::Reduction ||
+          !geometryOf(split, rule.factors[f].size, context.mesh).padded())
         continue;
       // Ids and rows that are looked up never point into padding.
       if (llvm::any_of(rule.shifts, [&](const IndexShift &shift) { return shift.factor == f; }))
@@ -301,7 +319,8 @@ private:
       if (missing.empty())
         continue;
       Value &operand = operands[term.front()];
-      operand = AsPartialOp::create(builder, op->getLoc(), operand.getType(), operand, builder.getStrArrayAttr(missing), context.meshName);
+      operand = AsPartialOp::create(builder, op->getLoc(), operand.getType(), operand, builder.getStrArrayAttr(missing),
+                                    context.meshName);
     }
   }
 
@@ -322,9 +341,12 @@ private:
     auto zero = [&](Value operand) { return values.find(operand)->second.zeroPadded; };
     if (isa<LinearOp>(op))
       return zero(op->getOperand(0)) && zero(op->getOperand(1)) && op->getNumOperands() == 2;
-    if (isa<ActivationOp, RopeOp, RmsNormOp, KvUpdateOp, tensor::ExpandShapeOp, tensor::CollapseShapeOp, arith::AddFOp, arith::SubFOp,
-            arith::TruncFOp, arith::ExtFOp>(op))
-      return llvm::all_of(op->getOperands().take_front(isa<KvUpdateOp>(op) ? 2 : isa<RopeOp, RmsNormOp>(op) ? 1 : op->getNumOperands()), zero);
+    if (isa<ActivationOp, RopeOp, RmsNormOp, KvUpdateOp, tensor::ExpandShapeOp, tensor::CollapseShapeOp, arith::AddFOp,
+            arith::SubFOp, arith::TruncFOp, arith::ExtFOp>(op))
+      return llvm::all_of(op->getOperands().take_front(isa<KvUpdateOp>(op)          ? 2
+                                                       : isa<RopeOp, RmsNormOp>(op) ? 1
+                                                                                    : op->getNumOperands()),
+                          zero);
     if (isa<arith::MulFOp>(op))
       return zero(op->getOperand(0)) && zero(op->getOperand(1));
     return false;

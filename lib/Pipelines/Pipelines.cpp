@@ -29,7 +29,8 @@ void tp::addPhase(StringRef phase, OpPassManager &manager, const PhaseOptions &o
 
 namespace {
 struct PartitionPipelineOptions : PassPipelineOptions<PartitionPipelineOptions> {
-  Option<std::string> strategy{*this, "strategy", llvm::cl::desc("megatron, sequence or replicate; empty: the module's annotations alone"),
+  Option<std::string> strategy{*this, "strategy",
+                               llvm::cl::desc("megatron, sequence or replicate; empty: the module's annotations alone"),
                                llvm::cl::init("")};
 };
 } // namespace
@@ -37,7 +38,8 @@ struct PartitionPipelineOptions : PassPipelineOptions<PartitionPipelineOptions> 
 void tp::registerPipelines() {
   registerTPPasses();
   PassPipelineRegistration<PartitionPipelineOptions>(
-      "tp-partition-pipeline", "from layers and annotations to the partitioned program: plan, decompose, propagate, partition, collectives",
+      "tp-partition-pipeline",
+      "from layers and annotations to the partitioned program: plan, decompose, propagate, partition, collectives",
       [](OpPassManager &manager, const PartitionPipelineOptions &options) {
         for (StringRef phase : kPhases)
           addPhase(phase, manager, {options.strategy, false});

@@ -22,7 +22,8 @@ struct VerifyPhase : tp::impl::VerifyPhaseBase<VerifyPhase> {
       getOperation().emitError() << "unknown phase '" << phase << "': expected decompose, propagate or partition";
       return signalPassFailure();
     }
-    WalkResult walk = getOperation()->walk([&](Operation *op) { return succeeded(check(op)) ? WalkResult::advance() : WalkResult::interrupt(); });
+    WalkResult walk = getOperation()->walk(
+        [&](Operation *op) { return succeeded(check(op)) ? WalkResult::advance() : WalkResult::interrupt(); });
     if (walk.wasInterrupted() || (phase == "partition" && failed(checkPartitioned())))
       signalPassFailure();
   }

@@ -47,7 +47,8 @@ struct ApplyStrategy : tp::impl::ApplyStrategyBase<ApplyStrategy> {
     if (!argument)
       return;
     auto function = dyn_cast<func::FuncOp>(argument.getOwner()->getParentOp());
-    if (function && !function.getArgAttr(argument.getArgNumber(), kSharding) && !statedByCaller(function, argument.getArgNumber()))
+    if (function && !function.getArgAttr(argument.getArgNumber(), kSharding) &&
+        !statedByCaller(function, argument.getArgNumber()))
       function.setArgAttr(argument.getArgNumber(), kSharding, attribute(sharding));
   }
   // A caller passes an argument of its own whose sharding the user stated: that one holds here too.
@@ -57,7 +58,8 @@ struct ApplyStrategy : tp::impl::ApplyStrategyBase<ApplyStrategy> {
         return WalkResult::advance();
       auto passed = dyn_cast<BlockArgument>(call.getOperand(number));
       auto caller = call->getParentOfType<func::FuncOp>();
-      return passed && caller.getArgAttr(passed.getArgNumber(), kSharding) ? WalkResult::interrupt() : WalkResult::advance();
+      return passed && caller.getArgAttr(passed.getArgNumber(), kSharding) ? WalkResult::interrupt()
+                                                                           : WalkResult::advance();
     });
     return walk.wasInterrupted();
   }
@@ -65,7 +67,8 @@ struct ApplyStrategy : tp::impl::ApplyStrategyBase<ApplyStrategy> {
     return sharding.toAttribute(FlatSymbolRefAttr::get(mesh.getSymNameAttr()), &getContext());
   }
 
-  // A weight split over `tp` in one dimension, in blocks of `unit` (heads are not cut), left open elsewhere; every dimension whole when nothing is split.
+  // A weight split over `tp` in one dimension, in blocks of `unit` (heads are not cut), left open elsewhere; every
+  // dimension whole when nothing is split.
   void splitWeight(Value weight, unsigned dim, int64_t unit = 1) {
     if (!weight)
       return;
@@ -81,7 +84,8 @@ struct ApplyStrategy : tp::impl::ApplyStrategyBase<ApplyStrategy> {
   void annotate(func::FuncOp function) {
     function.walk([&](Operation *op) {
       if (auto attention = dyn_cast<AttentionOp>(op)) {
-        for (Value rows : {attention.getWq(), attention.getWk(), attention.getWv(), attention.getBq(), attention.getBk(), attention.getBv()})
+        for (Value rows : {attention.getWq(), attention.getWk(), attention.getWv(), attention.getBq(),
+                           attention.getBk(), attention.getBv()})
           splitWeight(rows, 0, attention.getHeadSize());
         splitWeight(attention.getWo(), 1, attention.getHeadSize());
       } else if (auto mlp = dyn_cast<MlpOp>(op)) {
@@ -140,7 +144,8 @@ struct ApplyStrategy : tp::impl::ApplyStrategyBase<ApplyStrategy> {
         state(argument, Sharding::whole(cast<RankedTensorType>(argument.getType()).getRank()));
     for (unsigned i = 0; i < function.getNumResults(); ++i)
       if (function.getResultAttr(i, kOutput) && !function.getResultAttr(i, kSharding))
-        function.setResultAttr(i, kSharding, attribute(Sharding::whole(cast<RankedTensorType>(function.getResultTypes()[i]).getRank())));
+        function.setResultAttr(
+            i, kSharding, attribute(Sharding::whole(cast<RankedTensorType>(function.getResultTypes()[i]).getRank())));
   }
 };
 } // namespace

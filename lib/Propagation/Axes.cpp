@@ -1,7 +1,7 @@
 // Axes: from the stated shardings to a fixpoint.
 //
-// Example, tp.linear x [b, s, k], w [n, k] -> y [b, s, n] with w = [{"tp"}, {}]: factor n has "tp" from w, so y's last dimension gains it; the
-// op that reads y sees it in the next round.
+// Example, tp.linear x [b, s, k], w [n, k] -> y [b, s, n] with w = [{"tp"}, {}]: factor n has "tp" from w, so y's last
+// dimension gains it; the op that reads y sees it in the next round.
 #include "Propagate.h"
 
 #include <set>
@@ -90,7 +90,8 @@ private:
     return bytes;
   }
 
-  // An axis that several factors have (a sequence split that meets a weight split): the op can use it once, so one of them passes it on.
+  // An axis that several factors have (a sequence split that meets a weight split): the op can use it once, so one of
+  // them passes it on.
   void resolveSharedAxes(const Edge &edge, FactorSplits &splits) {
     for (unsigned f = 0; f < splits.size(); ++f) {
       for (unsigned g = f + 1; g < splits.size(); ++g) {

@@ -1,6 +1,7 @@
 // Grains: which blocks of a dimension are never cut (unit), and which follow others (repeat).
 //
-// Example: wq's rows [576] become 9 heads of 64 by a reshape. Where the heads are split, the rows are split in units of 64; keys follow with repeat = 3.
+// Example: wq's rows [576] become 9 heads of 64 by a reshape. Where the heads are split, the rows are split in units of
+// 64; keys follow with repeat = 3.
 #include "Propagate.h"
 
 #include <numeric>
@@ -41,7 +42,8 @@ void tp::propagateGrains(Graph &graph) {
           Split &have = node.sharding.dims[d];
           const Split &want = wanted.dims[d];
           int64_t unit = std::lcm(have.unit, want.unit), repeat = std::max(have.repeat, want.repeat);
-          if (have.axes.empty() || want.axes != have.axes || node.type.getDimSize(d) % unit || (unit == have.unit && repeat == have.repeat))
+          if (have.axes.empty() || want.axes != have.axes || node.type.getDimSize(d) % unit ||
+              (unit == have.unit && repeat == have.repeat))
             continue;
           have.unit = unit;
           have.repeat = repeat;

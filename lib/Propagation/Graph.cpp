@@ -33,7 +33,8 @@ struct GraphBuilder {
     if (!sharding)
       return success();
     if (sharding.getMesh() != graph.meshName)
-      return op->emitOpError() << "expected all shardings on mesh " << graph.meshName << ", found " << sharding.getMesh();
+      return op->emitOpError() << "expected all shardings on mesh " << graph.meshName << ", found "
+                               << sharding.getMesh();
     Node &n = graph.nodes[node];
     if (n.stated && Sharding::from(sharding).dims != n.sharding.dims)
       return op->emitOpError() << "a parameter or state is annotated with different shardings in different functions";
@@ -69,7 +70,8 @@ struct GraphBuilder {
     if (function.isExternal())
       return success();
     for (unsigned i = 0; i < function.getNumArguments(); ++i) {
-      std::optional<unsigned> node = slotNode(function.getArgumentTypes()[i], nameOf(function.getArgAttrDict(i), module.getContext()));
+      std::optional<unsigned> node =
+          slotNode(function.getArgumentTypes()[i], nameOf(function.getArgAttrDict(i), module.getContext()));
       if (!node)
         continue;
       graph.values[function.getArgument(i)] = *node;
@@ -77,7 +79,8 @@ struct GraphBuilder {
         return failure();
     }
     for (unsigned i = 0; i < function.getNumResults(); ++i) {
-      std::optional<unsigned> node = slotNode(function.getResultTypes()[i], nameOf(function.getResultAttrDict(i), module.getContext()));
+      std::optional<unsigned> node =
+          slotNode(function.getResultTypes()[i], nameOf(function.getResultAttrDict(i), module.getContext()));
       if (!node)
         continue;
       graph.results[{function.getOperation(), i}] = *node;

@@ -1,8 +1,8 @@
 // Partial sums: which values stay sums over the mesh until a later op.
 //
-// A value may be partial over an axis where its op computes it so (a split reduction, or a partial operand in every term) and every use is linear in
-// it and carries the sum on, to no more elements, and to one place alone unless the sum stays partial there too. Starts from all values that could
-// be, and takes back until nothing changes.
+// A value may be partial over an axis where its op computes it so (a split reduction, or a partial operand in every
+// term) and every use is linear in it and carries the sum on, to no more elements, and to one place alone unless the
+// sum stays partial there too. Starts from all values that could be, and takes back until nothing changes.
 #include "Propagate.h"
 
 #include "tp/Partition/Assignment.h"
@@ -55,7 +55,9 @@ private:
         if (llvm::is_contained(split.axes, axis))
           return false;
     return !edge.rule.terms.empty() && llvm::all_of(edge.rule.terms, [&](const auto &term) {
-      return llvm::count_if(term, [&](unsigned i) { return llvm::is_contained(graph.nodes[edge.nodes[i]].sharding.partial, axis); }) == 1;
+      return llvm::count_if(term, [&](unsigned i) {
+               return llvm::is_contained(graph.nodes[edge.nodes[i]].sharding.partial, axis);
+             }) == 1;
     });
   }
 
@@ -74,8 +76,9 @@ private:
     for (unsigned i = 0; i < edge.operands; ++i) {
       Node &operand = graph.nodes[edge.nodes[i]];
       llvm::erase_if(operand.sharding.partial, [&](StringAttr axis) {
-        bool kept = operand.stated || (isOp(edge) && result >= 0 && carries(edge, axis) && !grows(edge) &&
-                                       (operand.edges.size() == 2 || llvm::is_contained(graph.nodes[result].sharding.partial, axis)));
+        bool kept = operand.stated ||
+                    (isOp(edge) && result >= 0 && carries(edge, axis) && !grows(edge) &&
+                     (operand.edges.size() == 2 || llvm::is_contained(graph.nodes[result].sharding.partial, axis)));
         changed |= !kept;
         return !kept;
       });

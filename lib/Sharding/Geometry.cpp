@@ -19,9 +19,7 @@ int64_t Geometry::local() const {
   return most * unit;
 }
 
-int64_t Geometry::valid(int64_t part) const {
-  return std::clamp<int64_t>(size - start(part), 0, local());
-}
+int64_t Geometry::valid(int64_t part) const { return std::clamp<int64_t>(size - start(part), 0, local()); }
 
 bool Geometry::padded() const { return valid(parts - 1) < local() || valid(0) < local(); }
 

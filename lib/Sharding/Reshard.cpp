@@ -15,13 +15,16 @@ struct Walk {
 
   int64_t size(unsigned dim) const { return global.getDimSize(dim); }
 
-  // `longer` is `shorter` and further axes, and the shards of `longer` divide those of `shorter`, so that the further axes alone make the change.
+  // `longer` is `shorter` and further axes, and the shards of `longer` divide those of `shorter`, so that the further
+  // axes alone make the change.
   bool extends(const Split &longer, const Split &shorter, unsigned dim) const {
-    if (longer.axes.size() <= shorter.axes.size() || !std::equal(shorter.axes.begin(), shorter.axes.end(), longer.axes.begin()))
+    if (longer.axes.size() <= shorter.axes.size() ||
+        !std::equal(shorter.axes.begin(), shorter.axes.end(), longer.axes.begin()))
       return false;
     if (shorter.axes.empty())
       return true;
-    return longer.unit == 1 && longer.repeat == 1 && shorter.unit == 1 && shorter.repeat == 1 && size(dim) % mesh.sizeOf(longer.axes) == 0;
+    return longer.unit == 1 && longer.repeat == 1 && shorter.unit == 1 && shorter.repeat == 1 &&
+           size(dim) % mesh.sizeOf(longer.axes) == 0;
   }
   // The further axes, as a split of what `shorter` leaves.
   static Split rest(const Split &longer, const Split &shorter) {
@@ -55,7 +58,8 @@ struct Walk {
         continue;
       int64_t whole = sizeUnder(now.dims[dim], dim);
       now.dims[dim] = to.dims[dim];
-      return push({.kind = ReshardStep::ReduceScatter, .dim = dim, .size = whole, .split = split, .reduce = now.reduce});
+      return push(
+          {.kind = ReshardStep::ReduceScatter, .dim = dim, .size = whole, .split = split, .reduce = now.reduce});
     }
     push({.kind = ReshardStep::AllReduce, .axes = axes, .reduce = now.reduce});
   }
@@ -90,7 +94,13 @@ struct Walk {
         int64_t fromSize = sizeUnder(to.dims[from], from), intoSize = sizeUnder(now.dims[into], into);
         now.dims[from] = to.dims[from];
         now.dims[into] = to.dims[into];
-        push({.kind = ReshardStep::AllToAll, .dim = from, .size = fromSize, .split = moved, .toDim = into, .toSize = intoSize, .toSplit = target});
+        push({.kind = ReshardStep::AllToAll,
+              .dim = from,
+              .size = fromSize,
+              .split = moved,
+              .toDim = into,
+              .toSize = intoSize,
+              .toSplit = target});
         return true;
       }
     }
@@ -124,11 +134,13 @@ struct Walk {
 };
 } // namespace
 
-SmallVector<ReshardStep> tp::planReshard(RankedTensorType globalType, const Sharding &from, const Sharding &to, MeshAttr mesh) {
+SmallVector<ReshardStep> tp::planReshard(RankedTensorType globalType, const Sharding &from, const Sharding &to,
+                                         MeshAttr mesh) {
   Walk walk{globalType, from, to, mesh, {}};
   walk.now.replicated.clear();
   walk.reducePartials();
-  // Slices first (they cost nothing and shrink what follows), then exchanges, then gathers, which may free axes for further slices.
+  // Slices first (they cost nothing and shrink what follows), then exchanges, then gathers, which may free axes for
+  // further slices.
   while (walk.sliceOnce() || walk.exchange() || walk.gatherOnce())
     ;
   return walk.steps;

@@ -19,7 +19,8 @@ Sharding Sharding::whole(int64_t rank) {
 Sharding Sharding::from(ShardingAttr attribute) {
   Sharding result;
   for (SplitAttr split : attribute.getDims())
-    result.dims.push_back({Axes(split.getAxes()), split.getClosed(), split.getUnit(), split.getRepeat(), split.getPriority()});
+    result.dims.push_back(
+        {Axes(split.getAxes()), split.getClosed(), split.getUnit(), split.getRepeat(), split.getPriority()});
   result.replicated = Axes(attribute.getReplicated());
   result.partial = Axes(attribute.getPartial());
   result.reduce = attribute.getReduce();
@@ -51,7 +52,8 @@ bool tp::sameLayout(const Split &a, const Split &b, int64_t size, MeshAttr mesh)
 }
 
 bool tp::sameLayout(const Sharding &a, const Sharding &b, RankedTensorType type, MeshAttr mesh) {
-  if (a.partial.size() != b.partial.size() || !llvm::all_of(a.partial, [&](StringAttr x) { return llvm::is_contained(b.partial, x); }))
+  if (a.partial.size() != b.partial.size() ||
+      !llvm::all_of(a.partial, [&](StringAttr x) { return llvm::is_contained(b.partial, x); }))
     return false;
   for (auto [i, size] : llvm::enumerate(type.getShape()))
     if (!sameLayout(a.dims[i], b.dims[i], size, mesh))
@@ -80,7 +82,8 @@ void tp::projectToFactors(const DimFactors &dim, const Split &split, const Shard
     return;
   if (dim.factors.size() == 1) {
     Split factor = split;
-    // repeat g: each of the dimension's elements is g of the factor's. A split that states no repeat leaves the factor's grain free.
+    // repeat g: each of the dimension's elements is g of the factor's. A split that states no repeat leaves the
+    // factor's grain free.
     if (dim.repeat > 1 && split.repeat % dim.repeat == 0)
       factor.repeat = split.repeat / dim.repeat;
     else if (dim.repeat > 1)
@@ -98,7 +101,8 @@ void tp::projectToFactors(const DimFactors &dim, const Split &split, const Shard
   for (unsigned factor : dim.factors) {
     int64_t size = rule.factors[factor].size;
     inner = size ? inner / size : 0;
-    // Blocks that hold all of the inner factors leave every axis to this one, be it a single block (one kv head for all ranks).
+    // Blocks that hold all of the inner factors leave every axis to this one, be it a single block (one kv head for all
+    // ranks).
     bool takesAll = unit > 1 && inner > 0 && unit % inner == 0;
     if (size == 1 && !takesAll)
       continue;
@@ -166,7 +170,8 @@ Split tp::projectToDim(const DimFactors &dim, ArrayRef<Split> factors, const Sha
   return result;
 }
 
-Sharding tp::projectToTensor(const TensorFactors &tensor, ArrayRef<Split> factors, const ShardingRule &rule, MeshAttr mesh) {
+Sharding tp::projectToTensor(const TensorFactors &tensor, ArrayRef<Split> factors, const ShardingRule &rule,
+                             MeshAttr mesh) {
   Sharding result;
   for (const DimFactors &dim : tensor)
     result.dims.push_back(projectToDim(dim, factors, rule, mesh));

@@ -34,7 +34,8 @@ static std::optional<ShardingRule> elementwiseRule(Operation *op) {
 }
 
 // A reshape: each group of the finer side is the factors of one dimension of the coarser side.
-static ShardingRule reshapeRule(ArrayRef<int64_t> coarse, ArrayRef<int64_t> fine, ArrayRef<ReassociationIndices> groups, bool expands) {
+static ShardingRule reshapeRule(ArrayRef<int64_t> coarse, ArrayRef<int64_t> fine, ArrayRef<ReassociationIndices> groups,
+                                bool expands) {
   ShardingRule rule;
   TensorFactors coarseDims, fineDims;
   for (int64_t size : fine)
@@ -56,10 +57,12 @@ std::optional<ShardingRule> tp::getShardingRule(Operation *op) {
     return ruled.getShardingRule();
   return TypeSwitch<Operation *, std::optional<ShardingRule>>(op)
       .Case<tensor::ExpandShapeOp>([](auto reshape) {
-        return reshapeRule(shapeOf(reshape.getSrc()), shapeOf(reshape.getResult()), reshape.getReassociationIndices(), true);
+        return reshapeRule(shapeOf(reshape.getSrc()), shapeOf(reshape.getResult()), reshape.getReassociationIndices(),
+                           true);
       })
       .Case<tensor::CollapseShapeOp>([](auto reshape) {
-        return reshapeRule(shapeOf(reshape.getResult()), shapeOf(reshape.getSrc()), reshape.getReassociationIndices(), false);
+        return reshapeRule(shapeOf(reshape.getResult()), shapeOf(reshape.getSrc()), reshape.getReassociationIndices(),
+                           false);
       })
       .Case<ShardingConstraintOp>([](Operation *constraint) { return elementwiseRule(constraint); })
       .Default([](Operation *other) -> std::optional<ShardingRule> {

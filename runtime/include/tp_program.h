@@ -1,4 +1,5 @@
-// The ABI between a package's program.so (made by tp-compile) and the runtime. C, and nothing but C: the program links against nothing.
+// The ABI between a package's program.so (made by tp-compile) and the runtime. C, and nothing but C: the program links
+// against nothing.
 #ifndef TP_PROGRAM_H
 #define TP_PROGRAM_H
 

@@ -15,7 +15,8 @@ static std::vector<std::pair<std::string, int64_t>> parseMesh(const std::string 
   while (std::getline(list, axis, ',')) {
     size_t equal = axis.find('=');
     std::string digits = equal == std::string::npos ? "" : axis.substr(equal + 1);
-    if (equal == 0 || digits.empty() || digits.size() > 6 || digits.find_first_not_of("0123456789") != std::string::npos || std::stoll(digits) < 1)
+    if (equal == 0 || digits.empty() || digits.size() > 6 ||
+        digits.find_first_not_of("0123456789") != std::string::npos || std::stoll(digits) < 1)
       throw Error("--mesh: expected NAME=SIZE,... with sizes of at least 1, such as dp=2,tp=4; found '" + text + "'");
     for (const auto &[name, size] : mesh)
       if (name == axis.substr(0, equal))
@@ -31,35 +32,47 @@ static std::vector<std::pair<std::string, int64_t>> parseMesh(const std::string 
 static std::pair<std::string, std::string> parseWeightSharding(const std::string &text) {
   size_t equal = text.find('=');
   if (equal == 0 || equal == std::string::npos)
-    throw Error("--shard-weight: expected GLOB=SHARDING, such as '*.ffn_up.weight=[{\"tp\"}, {}]'; found '" + text + "'");
+    throw Error("--shard-weight: expected GLOB=SHARDING, such as '*.ffn_up.weight=[{\"tp\"}, {}]'; found '" + text +
+                "'");
   return {text.substr(0, equal), text.substr(equal + 1)};
 }
 
-static void addOptions(CLI::App &app, CompileOptions &options, std::string &mesh, std::vector<std::string> &shardings, std::string &dtype) {
+static void addOptions(CLI::App &app, CompileOptions &options, std::string &mesh, std::vector<std::string> &shardings,
+                       std::string &dtype) {
   app.add_option("MODEL", options.model, "GGUF file, Hugging Face directory, or .mlir file")->required();
-  app.add_option("-o,--output", options.output, "package to write; with --stop-after, a .mlir file, or - for standard output");
-  app.add_option("--mesh", mesh, "devices by named axes, e.g. dp=2,tp=4: dp splits the batch, tp the weights [one device]");
+  app.add_option("-o,--output", options.output,
+                 "package to write; with --stop-after, a .mlir file, or - for standard output");
+  app.add_option("--mesh", mesh,
+                 "devices by named axes, e.g. dp=2,tp=4: dp splits the batch, tp the weights [one device]");
   app.add_option("--strategy", options.strategy,
-                 "megatron: weights by heads and hidden units; sequence: also activations between blocks by sequence; replicate: nothing is split [megatron]");
-  app.add_option("--shard-weight", shardings, "GLOB=SHARDING: splits the weights whose names match, e.g. '*.ffn_up.weight=[{\"tp\"}, {}]'; may be repeated");
+                 "megatron: weights by heads and hidden units; sequence: also activations between blocks by sequence; "
+                 "replicate: nothing is split [megatron]");
+  app.add_option(
+      "--shard-weight", shardings,
+      "GLOB=SHARDING: splits the weights whose names match, e.g. '*.ffn_up.weight=[{\"tp\"}, {}]'; may be repeated");
   app.add_option("--dtype", dtype, "f32 or bf16: weights and KV cache [f32]")->check(CLI::IsMember({"f32", "bf16"}));
-  app.add_option("--max-seq", options.maxSeq, "positions in the KV cache [the smaller of the model's context and 2048]")->check(CLI::Range(1, 1 << 24));
+  app.add_option("--max-seq", options.maxSeq, "positions in the KV cache [the smaller of the model's context and 2048]")
+      ->check(CLI::Range(1, 1 << 24));
   app.add_option("--batch", options.batch, "sequences that run at once [1]")->check(CLI::Range(1, 4096));
   std::string phases;
   for (const std::string &phase : phaseNames())
     phases += (phases.empty() ? "" : ", ") + phase;
   app.add_option("--stop-after", options.stopAfter, "stop after a phase: " + phases);
-  app.add_option("--explain", options.explainFile, "print every collective and what asked for it; --explain=FILE writes it, as JSON to FILE.json")
+  app.add_option("--explain", options.explainFile,
+                 "print every collective and what asked for it; --explain=FILE writes it, as JSON to FILE.json")
       ->expected(0, 1);
-  app.add_flag("--verify-partition", options.verifyPartition, "compare the partitioned program with the whole one on random inputs");
+  app.add_flag("--verify-partition", options.verifyPartition,
+               "compare the partitioned program with the whole one on random inputs");
   app.add_flag("--print-ir-after-phase", options.printIr, "print the IR after each phase to standard error");
   app.add_option("--cpu", options.cpu, "CPU to generate code for, as LLVM names it [this machine's]");
-  app.add_flag("--reverse-worklist", options.reverseWorklist, "debug: visit ops in reverse while propagating; the result is the same");
+  app.add_flag("--reverse-worklist", options.reverseWorklist,
+               "debug: visit ops in reverse while propagating; the result is the same");
   app.add_flag("-q,--quiet", options.quiet, "no progress lines");
 }
 
 int main(int argc, char **argv) {
-  CLI::App app{"Compiles a transformer for many devices: model in, package out. tp-run runs the package.", "tp-compile"};
+  CLI::App app{"Compiles a transformer for many devices: model in, package out. tp-run runs the package.",
+               "tp-compile"};
   CompileOptions options;
   std::string mesh, dtype = "f32";
   std::vector<std::string> shardings;

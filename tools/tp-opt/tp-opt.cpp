@@ -1,3 +1,4 @@
+#include "tp/Conversion/CpuProgram.h"
 #include "tp/Dialect/Tp.h"
 #include "tp/Interpreter/Passes.h"
 #include "tp/Pipelines/Pipelines.h"
@@ -16,5 +17,6 @@ int main(int argc, char **argv) {
   mlir::registerAllPasses();
   tp::registerPipelines();
   tp::registerInterpreterPasses();
+  tp::registerConversionPasses();
   return mlir::asMainReturnCode(mlir::MlirOptMain(argc, argv, "tp-opt: transformers for many devices\n", registry));
 }

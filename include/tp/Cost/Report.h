@@ -17,8 +17,8 @@ struct CollectiveUse {
   std::string kind;     // "all_reduce", ...
   std::vector<std::string> axes;
   int64_t groupSize = 1;
-  int64_t count = 0;      // runs per call of the entry
-  int64_t bytes = 0;      // one device sends in one run (ring model)
+  int64_t count = 0;       // runs per call of the entry
+  int64_t bytes = 0;       // one device sends in one run (ring model)
   std::string op, operand; // what asked for it: "tp.linear", "operand 0" or "result"
 };
 

@@ -16,13 +16,13 @@ struct CompileOptions {
   std::vector<std::pair<std::string, std::string>> weightShardings; // glob, sharding: "[{\"tp\"}, {}]"
   bool bf16 = false;
   int64_t maxSeq = 0, batch = 1;
-  std::string stopAfter;          // a phase of phaseNames(); empty: all
+  std::string stopAfter; // a phase of phaseNames(); empty: all
   bool explain = false;
-  std::string explainFile;        // empty: to standard output
+  std::string explainFile; // empty: to standard output
   bool verifyPartition = false;
-  bool printIr = false;           // after each phase, to standard error
+  bool printIr = false; // after each phase, to standard error
   bool reverseWorklist = false;
-  std::string cpu;                // LLVM's name; empty: this machine's
+  std::string cpu; // LLVM's name; empty: this machine's
   bool quiet = false;
 };
 

@@ -12,9 +12,9 @@ namespace tp {
 
 struct ImportOptions {
   MeshAttr mesh;
-  bool bf16 = false;      // weights and caches; the residual stream stays f32
-  int64_t batch = 1;      // sequences in a run
-  int64_t maxSeq = 0;     // positions in the cache; 0: the smaller of the model's context and 2048
+  bool bf16 = false;  // weights and caches; the residual stream stays f32
+  int64_t batch = 1;  // sequences in a run
+  int64_t maxSeq = 0; // positions in the cache; 0: the smaller of the model's context and 2048
 };
 
 // What the importer chose.
@@ -23,8 +23,9 @@ struct ImportedModel {
   int64_t maxSeq = 0; // a multiple of the largest chunk
 };
 
-// Emits one function per kind of layer and the entry functions that call it with each layer's weights: `prefill` (a chunk of a prompt), `decode` (one
-// token) and `score` (logits of a whole chunk). Throws tp::Error for a model that is not supported, naming what is not.
+// Emits one function per kind of layer and the entry functions that call it with each layer's weights: `prefill` (a
+// chunk of a prompt), `decode` (one token) and `score` (logits of a whole chunk). Throws tp::Error for a model that is
+// not supported, naming what is not.
 ImportedModel importModel(mlir::MLIRContext &context, const Checkpoint &checkpoint, const ImportOptions &options);
 
 } // namespace tp

@@ -1,4 +1,5 @@
-// Shardings as plain data, and what factor rules make of them. The passes compute with these; #tp.sharding is their form in the IR.
+// Shardings as plain data, and what factor rules make of them. The passes compute with these; #tp.sharding is their
+// form in the IR.
 #ifndef TP_SHARDING_SHARDING_H
 #define TP_SHARDING_SHARDING_H
 
@@ -46,13 +47,15 @@ void canonicalise(Sharding &sharding, mlir::RankedTensorType type, MeshAttr mesh
 // How one factor is split; a Split in the factor's own elements.
 using FactorSplits = llvm::SmallVector<Split, 8>;
 
-// The axes that dimension `dim` (with `size` elements, split by `split`) puts on each of its factors. Axes go to the outermost factor until it is
-// used up. A factor gets nothing where the split cannot be said in its elements.
+// The axes that dimension `dim` (with `size` elements, split by `split`) puts on each of its factors. Axes go to the
+// outermost factor until it is used up. A factor gets nothing where the split cannot be said in its elements.
 void projectToFactors(const DimFactors &dim, const Split &split, const ShardingRule &rule, MeshAttr mesh,
                       llvm::function_ref<void(unsigned factor, Split split)> assign);
-// The split of a dimension whose factors are split like this; inner factors are dropped where a block split cannot say them.
+// The split of a dimension whose factors are split like this; inner factors are dropped where a block split cannot say
+// them.
 Split projectToDim(const DimFactors &dim, llvm::ArrayRef<Split> factors, const ShardingRule &rule, MeshAttr mesh);
-Sharding projectToTensor(const TensorFactors &tensor, llvm::ArrayRef<Split> factors, const ShardingRule &rule, MeshAttr mesh);
+Sharding projectToTensor(const TensorFactors &tensor, llvm::ArrayRef<Split> factors, const ShardingRule &rule,
+                         MeshAttr mesh);
 
 } // namespace tp
 

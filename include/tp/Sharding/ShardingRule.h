@@ -1,12 +1,13 @@
 // How an op's dimensions may be split: the factor rule.
 //
-// A factor is what an einsum letter is: dimensions of operands and results that hold the same factor are split alike. tp.linear of x [B, S, K]
-// and w [N, K] is
+// A factor is what an einsum letter is: dimensions of operands and results that hold the same factor are split alike.
+// tp.linear of x [B, S, K] and w [N, K] is
 //     factors   b, s, n: parallel;  k: reduction (sum)
 //     operands  x: (b)(s)(k)   w: (n)(k)
 //     results   y: (b)(s)(n)
-// A dimension may hold several factors, outermost first (a reshape: [B, S, H*E] is (b)(s)(h e)), and a factor with repeat g: the dimension's
-// size is factor / g, because each of its elements is read by g consecutive elements of the factor (kv heads by query heads).
+// A dimension may hold several factors, outermost first (a reshape: [B, S, H*E] is (b)(s)(h e)), and a factor with
+// repeat g: the dimension's size is factor / g, because each of its elements is read by g consecutive elements of the
+// factor (kv heads by query heads).
 #ifndef TP_SHARDING_SHARDINGRULE_H
 #define TP_SHARDING_SHARDINGRULE_H
 
@@ -38,8 +39,8 @@ struct DimFactors {
 };
 using TensorFactors = llvm::SmallVector<DimFactors, 4>;
 
-// Operand `operand` holds indices into `factor`: on a device whose shard of the factor begins at element f, its values move by f
-// (plus: positions of rows) or by -f (minus: ids looked up in a split table).
+// Operand `operand` holds indices into `factor`: on a device whose shard of the factor begins at element f, its values
+// move by f (plus: positions of rows) or by -f (minus: ids looked up in a split table).
 struct IndexShift {
   unsigned operand;
   unsigned factor;
@@ -51,8 +52,8 @@ struct ShardingRule {
   llvm::SmallVector<TensorFactors, 4> operands;
   llvm::SmallVector<TensorFactors, 2> results;
   llvm::SmallVector<IndexShift, 2> shifts;
-  // The result as a sum of products of operands: {{0, 1}, {2}} is o0 * o1 + o2. A partial sum passes where every term is partial once. Empty: the op
-  // is not linear, and its operands must be complete.
+  // The result as a sum of products of operands: {{0, 1}, {2}} is o0 * o1 + o2. A partial sum passes where every term
+  // is partial once. Empty: the op is not linear, and its operands must be complete.
   llvm::SmallVector<llvm::SmallVector<unsigned, 2>, 2> terms;
 
   unsigned addFactor(int64_t size, FactorKind kind = FactorKind::Parallel) {
