@@ -116,6 +116,9 @@ private:
     if (StringRef(options.model).ends_with(".mlir"))
       return parse();
     checkpoint = Checkpoint::open(options.model);
+    if (!checkpoint->hasWeights() && (options.stopAfter.empty() || options.stopAfter == "package"))
+      throw Error(options.model + ": expected model.safetensors or model.safetensors.index.json, found config.json alone; "
+                                  "without weights, use --stop-after partition");
     ImportedModel imported =
         importModel(context, *checkpoint, {meshAttribute(), options.bf16, options.batch, options.maxSeq});
     module = std::move(imported.module);
@@ -184,8 +187,6 @@ private:
   }
 
   void package(const cpu::CpuProgram &program) {
-    if (checkpoint && !checkpoint->hasWeights())
-      throw Error(options.model + ": has no weights; with config.json alone, use --stop-after partition");
     PackageInputs inputs{program, (*module->getOps<MeshOp>().begin()).getMesh(), weightShards(*module)};
     inputs.checkpoint = checkpoint.get();
     if (checkpoint) {
