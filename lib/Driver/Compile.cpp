@@ -117,8 +117,9 @@ private:
       return parse();
     checkpoint = Checkpoint::open(options.model);
     if (!checkpoint->hasWeights() && (options.stopAfter.empty() || options.stopAfter == "package"))
-      throw Error(options.model + ": expected model.safetensors or model.safetensors.index.json, found config.json alone; "
-                                  "without weights, use --stop-after partition");
+      throw Error(options.model +
+                  ": expected model.safetensors or model.safetensors.index.json, found config.json alone; "
+                  "without weights, use --stop-after partition");
     ImportedModel imported =
         importModel(context, *checkpoint, {meshAttribute(), options.bf16, options.batch, options.maxSeq});
     module = std::move(imported.module);
