@@ -115,7 +115,7 @@ def write(name: str, directory, dtype: str = "f32", shards: int = 1) -> None:
 
 
 def main():
-    if len(sys.argv) != 2:
+    if len(sys.argv) != 2 or sys.argv[1].startswith("-"):
         sys.exit(__doc__)
     for name in MODELS:
         write(name, Path(sys.argv[1]) / name)
