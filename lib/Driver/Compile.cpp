@@ -12,8 +12,6 @@
 #include "mlir/IR/Verifier.h"
 #include "mlir/Parser/Parser.h"
 #include "mlir/Pass/PassManager.h"
-#include "llvm/ADT/ScopeExit.h"
-#include "llvm/Support/FileSystem.h"
 #include "llvm/Support/Process.h"
 #include "llvm/Support/SourceMgr.h"
 #include <chrono>
@@ -83,7 +81,6 @@ private:
 
   // Where the user stops: the IR goes to -o FILE, if one is named.
   bool finished(StringRef phase) {
-    // collectives belongs to partitioning for a person who stops there
     if (options.stopAfter != phase)
       return false;
     if (!options.output.empty() && options.output != "-" && StringRef(options.output).ends_with(".mlir")) {
