@@ -85,7 +85,7 @@ LogicalResult MeshAttr::verify(function_ref<InFlightDiagnostic()> emitError, Arr
 static ParseResult parseSplit(AsmParser &parser, SplitAttr &result) {
   SmallVector<StringAttr> axes;
   bool closed = true;
-  int64_t unit = 1, repeat = 1, priority = 0;
+  int64_t unit = 1, repeat = 1, priority = 0, outer = 1;
   SMLoc loc = parser.getCurrentLocation();
   auto parseElement = [&]() -> ParseResult {
     std::string axis;
@@ -96,12 +96,14 @@ static ParseResult parseSplit(AsmParser &parser, SplitAttr &result) {
       return failure(parser.parseEqual() || parser.parseInteger(unit));
     } else if (succeeded(parser.parseOptionalKeyword("repeat"))) {
       return failure(parser.parseEqual() || parser.parseInteger(repeat));
+    } else if (succeeded(parser.parseOptionalKeyword("outer"))) {
+      return failure(parser.parseEqual() || parser.parseInteger(outer));
     } else if (succeeded(parser.parseOptionalString(&axis))) {
       axes.push_back(StringAttr::get(parser.getContext(), axis));
       if (llvm::is_contained(ArrayRef(axes).drop_back(), axes.back()))
         return parser.emitError(at) << "axis " << axes.back() << " is used twice";
     } else {
-      return parser.emitError(at, "expected an axis name in quotes, 'unit', 'repeat' or '?'");
+      return parser.emitError(at, "expected an axis name in quotes, 'unit', 'repeat', 'outer' or '?'");
     }
     return success();
   };
@@ -112,7 +114,7 @@ static ParseResult parseSplit(AsmParser &parser, SplitAttr &result) {
   if (succeeded(parser.parseOptionalKeyword(&keyword)) &&
       (!keyword.consume_front("p") || keyword.getAsInteger(10, priority) || priority < 0 || priority > 9))
     return parser.emitError(at, "expected a priority, p0 to p9");
-  result = parser.getChecked<SplitAttr>(loc, parser.getContext(), axes, closed, unit, repeat, priority);
+  result = parser.getChecked<SplitAttr>(loc, parser.getContext(), axes, closed, unit, repeat, priority, outer);
   return success(result != nullptr);
 }
 
@@ -130,6 +132,8 @@ static void printSplit(AsmPrinter &printer, SplitAttr split) {
     next() << "unit = " << split.getUnit();
   if (split.getRepeat() != 1)
     next() << "repeat = " << split.getRepeat();
+  if (split.getOuter() != 1)
+    next() << "outer = " << split.getOuter();
   if (!split.getClosed())
     next() << "?";
   printer << "}";
@@ -151,12 +155,12 @@ void SplitAttr::print(AsmPrinter &printer) const {
 }
 
 LogicalResult SplitAttr::verify(function_ref<InFlightDiagnostic()> emitError, ArrayRef<StringAttr> axes, bool,
-                                int64_t unit, int64_t repeat, int64_t) {
+                                int64_t unit, int64_t repeat, int64_t, int64_t outer) {
   for (auto [i, axis] : llvm::enumerate(axes))
     if (llvm::is_contained(axes.take_front(i), axis))
       return emitError() << "axis " << axis << " is used twice";
-  if (unit < 1 || repeat < 1)
-    return emitError() << "expected 'unit' and 'repeat' of at least 1";
+  if (unit < 1 || repeat < 1 || outer < 1)
+    return emitError() << "expected 'unit', 'repeat' and 'outer' of at least 1";
   return success();
 }
 
@@ -265,9 +269,12 @@ LogicalResult ShardingAttr::verifyFor(function_ref<InFlightDiagnostic()> emitErr
   for (auto [i, split] : llvm::enumerate(getDims())) {
     if (failed(known(split.getAxes())))
       return failure();
-    if (tensor.getDimSize(i) % split.getUnit() != 0)
-      return emitError() << "unit " << split.getUnit() << " does not divide dimension " << i << " of size "
+    if (tensor.getDimSize(i) % split.getOuter() != 0)
+      return emitError() << "outer " << split.getOuter() << " does not divide dimension " << i << " of size "
                          << tensor.getDimSize(i);
+    if (tensor.getDimSize(i) / split.getOuter() % split.getUnit() != 0)
+      return emitError() << "unit " << split.getUnit() << " does not divide dimension " << i << " of size "
+                         << tensor.getDimSize(i) / split.getOuter();
   }
   return success(succeeded(known(getReplicated())) && succeeded(known(getPartial())));
 }

@@ -13,8 +13,14 @@ Placement::Placement(MeshAttr mesh, ShardingAttr sharding, ArrayRef<int64_t> sha
     int64_t parts = groups.groupSize();
     // A dimension that is not split is plain, whatever its unit and repeat say.
     bool isSplit = split && !split.getAxes().empty();
-    dims.push_back(
-        {std::move(groups), Geometry{size, parts, isSplit ? split.getUnit() : 1, isSplit ? split.getRepeat() : 1}});
+    int64_t outer = isSplit ? split.getOuter() : 1;
+    if (outer > 1) {
+      dims.push_back({DeviceGroups(mesh, ArrayRef<StringAttr>()), Geometry{outer, 1}});
+      isOuter.push_back(true);
+    }
+    isOuter.push_back(false);
+    dims.push_back({std::move(groups),
+                    Geometry{size / outer, parts, isSplit ? split.getUnit() : 1, isSplit ? split.getRepeat() : 1}});
   }
   if (sharding && sharding.isPartial()) {
     partial.emplace(mesh, sharding.getPartial());
@@ -22,12 +28,28 @@ Placement::Placement(MeshAttr mesh, ShardingAttr sharding, ArrayRef<int64_t> sha
   }
 }
 
-SmallVector<int64_t> Placement::localShape() const {
-  SmallVector<int64_t> shape;
-  for (const Dim &dim : dims)
-    shape.push_back(dim.geometry.local());
-  return shape;
+SmallVector<int64_t> Placement::wholeView() const {
+  return llvm::map_to_vector(dims, [](const Dim &dim) { return dim.geometry.size; });
 }
+
+SmallVector<int64_t> Placement::localView() const {
+  return llvm::map_to_vector(dims, [](const Dim &dim) { return dim.geometry.local(); });
+}
+
+SmallVector<int64_t> Placement::joined(ArrayRef<int64_t> index, ArrayRef<int64_t> view, bool sizes) const {
+  SmallVector<int64_t> result;
+  for (size_t d = 0; d < dims.size(); ++d) {
+    int64_t part = index[d];
+    if (isOuter[d]) {
+      ++d;
+      part = sizes ? part * index[d] : part * view[d] + index[d];
+    }
+    result.push_back(part);
+  }
+  return result;
+}
+
+SmallVector<int64_t> Placement::localShape() const { return joined(localView(), localView(), /*sizes=*/true); }
 
 SmallVector<int64_t> Placement::startsOf(int64_t rank) const {
   SmallVector<int64_t> starts;
@@ -47,7 +69,7 @@ RankValue Placement::slice(const Tensor &whole) const {
     Tensor &shard = made[key];
     if (!shard) {
       // One dimension at a time.
-      shard = whole;
+      shard = whole.reshaped(wholeView());
       for (auto [d, dim] : llvm::enumerate(dims)) {
         if (dim.groups.groupSize() == 1)
           continue;
@@ -57,8 +79,7 @@ RankValue Placement::slice(const Tensor &whole) const {
         copyWindow(shard, starts[d], cut, 0, d, dim.geometry.valid(dim.groups.position(rank)));
         shard = std::move(cut);
       }
-      if (isZero)
-        shard = Tensor(shard.shape(), shard.kind());
+      shard = isZero ? Tensor(localShape(), shard.kind()) : shard.reshaped(localShape());
     }
     result.push_back(shard);
   }
@@ -118,6 +139,7 @@ std::optional<Mismatch> Placement::compareRank(int64_t rank, const Tensor &shard
         mismatch = Mismatch{rank, index, found, expected, 0, 0};
         for (auto [d, start] : llvm::enumerate(starts))
           mismatch->index[d] += start;
+        mismatch->index = joined(mismatch->index, whole.shape(), /*sizes=*/false);
       }
       ++mismatch->count;
       mismatch->largestError = std::isnan(error) ? error : std::max(mismatch->largestError, error);
@@ -131,9 +153,10 @@ std::optional<Mismatch> Placement::compareRank(int64_t rank, const Tensor &shard
   return mismatch;
 }
 
-std::optional<Mismatch> Placement::compare(const RankValue &value, const Tensor &whole, double tolerance,
+std::optional<Mismatch> Placement::compare(const RankValue &shards, const Tensor &value, double tolerance,
                                            double &worst) const {
-  RankValue combined = partial ? combinePartials(value) : value;
+  RankValue combined = partial ? combinePartials(shards) : shards;
+  Tensor whole = value.reshaped(wholeView());
   double rms = rootMeanSquare(whole);
   std::map<std::pair<const void *, std::vector<int64_t>>, bool> seen;
   for (auto [rank, shard] : llvm::enumerate(combined)) {
@@ -141,7 +164,7 @@ std::optional<Mismatch> Placement::compare(const RankValue &value, const Tensor 
     // Ranks that share a tensor are compared once.
     if (!seen.try_emplace({shard.identity(), std::vector<int64_t>(starts.begin(), starts.end())}, true).second)
       continue;
-    if (std::optional<Mismatch> mismatch = compareRank(rank, shard, whole, tolerance, rms, worst))
+    if (std::optional<Mismatch> mismatch = compareRank(rank, shard.reshaped(localView()), whole, tolerance, rms, worst))
       return mismatch;
   }
   return std::nullopt;

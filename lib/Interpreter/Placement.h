@@ -39,12 +39,18 @@ private:
     Geometry geometry;
   };
   llvm::SmallVector<int64_t> startsOf(int64_t rank) const;
+  llvm::SmallVector<int64_t> wholeView() const;
+  llvm::SmallVector<int64_t> localView() const;
+  // One number for each dimension of the value.
+  llvm::SmallVector<int64_t> joined(llvm::ArrayRef<int64_t> index, llvm::ArrayRef<int64_t> view, bool sizes) const;
   std::optional<Mismatch> compareRank(int64_t rank, const Tensor &shard, const Tensor &whole, double tolerance,
                                       double rms, double &worst) const;
   RankValue combinePartials(const RankValue &value) const;
 
   int64_t ranks;
+  // The dimensions of the value; one of several equal parts, each split, counts as two.
   llvm::SmallVector<Dim> dims;
+  llvm::SmallVector<bool> isOuter; // a dimension that counts the parts of the next one
   std::optional<DeviceGroups> partial;
   ReduceKind reduce = ReduceKind::Sum;
 };

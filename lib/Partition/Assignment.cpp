@@ -51,6 +51,8 @@ private:
     }
     grain.unit = std::lcm(grain.unit, part.unit);
     grain.repeat = std::max(grain.repeat, part.repeat);
+    if (grain.outer == 1 && rule.factors[factor].size % part.outer == 0)
+      grain.outer = part.outer;
   }
 
   bool needsSearch() const {
@@ -70,6 +72,7 @@ private:
         continue;
       split.unit = grains[f].unit;
       split.repeat = grains[f].repeat;
+      split.outer = grains[f].outer;
       // Shards that share elements would be summed twice.
       if (rule.factors[f].kind == FactorKind::Reduction && geometryOf(split, rule.factors[f].size, mesh).overlaps())
         split = Split{.axes = {}, .closed = true};
@@ -87,22 +90,24 @@ private:
     return result;
   }
 
-  // A dimension of several factors is cut into blocks: an inner factor can be split only where the outer ones are used
-  // up, and evenly.
+  // A dimension of several factors: behind the first that is split, one can be split only where the ones before it are
+  // used up, and evenly. Indices into a split factor are moved by one number, so it has no outer parts.
   void dropInexpressible(FactorSplits &factors) const {
+    for (const IndexShift &shift : rule.shifts)
+      if (factors[shift.factor].outer != 1)
+        factors[shift.factor] = Split{.axes = {}, .closed = true};
     for (unsigned i = 0; i < rule.operands.size() + rule.results.size(); ++i)
       for (const DimFactors &dim : tensor(i)) {
-        bool usedUp = true, outermost = true;
+        if (dim.factors.size() == 1)
+          continue;
+        bool usedUp = true, started = false;
         for (unsigned f : dim.factors) {
-          int64_t size = rule.factors[f].size, parts = mesh.sizeOf(factors[f].axes);
-          if (dim.factors.size() == 1 || (size == 1 && factors[f].axes.empty()))
-            continue;
-          if (!factors[f].axes.empty() && (!usedUp || (!outermost && size % parts != 0))) {
-            factors[f] = Split{.axes = {}, .closed = true};
-            parts = 1;
-          }
-          usedUp &= parts == size;
-          outermost = false;
+          Split &split = factors[f];
+          int64_t size = rule.factors[f].size, parts = mesh.sizeOf(split.axes);
+          if (started && !split.axes.empty() && (!usedUp || size % parts != 0 || split.outer != 1))
+            split = Split{.axes = {}, .closed = true};
+          started |= !split.axes.empty();
+          usedUp &= !started || mesh.sizeOf(split.axes) * split.outer == size;
         }
       }
   }
@@ -115,9 +120,10 @@ private:
     for (unsigned f = 0; f < rule.factors.size(); ++f)
       if (rule.factors[f].kind == FactorKind::Reduction)
         partial.append(result.factors[f].axes.begin(), result.factors[f].axes.end());
+    result.results[0].reduce = rule.reduce;
     for (unsigned i = 0; i < rule.operands.size(); ++i)
       for (StringAttr axis : op.shardings[i].partial) {
-        if (!carried(axis))
+        if (op.shardings[i].reduce != ReduceKind::Sum || !carried(axis))
           continue;
         if (!llvm::is_contained(partial, axis))
           partial.push_back(axis);

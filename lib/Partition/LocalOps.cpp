@@ -1,43 +1,9 @@
 #include "LocalOps.h"
 
-#include "llvm/ADT/TypeSwitch.h"
+#include "mlir/Dialect/Linalg/IR/Linalg.h"
 
 using namespace mlir;
 using namespace tp;
-
-Value tp::emitReshard(LocalContext &context, Location loc, Value value, ArrayRef<ReshardStep> steps, StringRef origin) {
-  OpBuilder &b = context.builder;
-  StringAttr why = b.getStringAttr(origin);
-  for (const ReshardStep &step : steps) {
-    SplitAttr split = toAttribute(step.split, b.getContext());
-    IntegerAttr dim = b.getI64IntegerAttr(step.dim), size = b.getI64IntegerAttr(step.size);
-    auto reduce = ReduceKindAttr::get(b.getContext(), step.reduce);
-    switch (step.kind) {
-    case ReshardStep::AllReduce: {
-      SmallVector<StringRef> axes;
-      for (StringAttr axis : step.axes)
-        axes.push_back(axis);
-      value = AllReduceOp::create(b, loc, step.result, reduce, value, b.getStrArrayAttr(axes), context.meshName, why);
-      break;
-    }
-    case ReshardStep::ReduceScatter:
-      value = ReduceScatterOp::create(b, loc, step.result, reduce, value, dim, size, split, context.meshName, why);
-      break;
-    case ReshardStep::AllGather:
-      value = AllGatherOp::create(b, loc, step.result, value, dim, size, split, context.meshName, why);
-      break;
-    case ReshardStep::AllSlice:
-      value = AllSliceOp::create(b, loc, step.result, value, dim, size, split, context.meshName, why);
-      break;
-    case ReshardStep::AllToAll:
-      value = AllToAllOp::create(b, loc, step.result, value, dim, size, split, b.getI64IntegerAttr(step.toDim),
-                                 b.getI64IntegerAttr(step.toSize), toAttribute(step.toSplit, b.getContext()),
-                                 context.meshName, why);
-      break;
-    }
-  }
-  return value;
-}
 
 namespace {
 struct LocalOpBuilder {
@@ -46,17 +12,19 @@ struct LocalOpBuilder {
   const ShardingRule &rule;
   const Assignment &assignment;
   SmallVector<Value> operands;
+  IRMapping &captured;
   OpBuilder &b = context.builder;
   Value headOffset = {};
 
-  RankedTensorType localResult(unsigned i) const {
-    return localType(cast<RankedTensorType>(op->getResult(i).getType()), assignment.results[i], context.mesh);
+  Type localResult(unsigned i) const {
+    auto type = dyn_cast<RankedTensorType>(op->getResult(i).getType());
+    return type ? Type(localType(type, assignment.results[i], context.mesh)) : op->getResult(i).getType();
   }
 
   void shiftIndices() {
     for (const IndexShift &shift : rule.shifts) {
       const Split &split = assignment.factors[shift.factor];
-      if (split.axes.empty())
+      if (split.axes.empty() || shift.operand == kOwnIndex)
         continue;
       Value &index = operands[shift.operand];
       index = ShiftIndexOp::create(b, op->getLoc(), index.getType(), shift.minus ? b.getUnitAttr() : UnitAttr(), index,
@@ -67,26 +35,40 @@ struct LocalOpBuilder {
 
   // The default: the same op, other types.
   Operation *clone() {
-    OperationState state(op->getLoc(), op->getName(), operands, {}, op->getAttrs());
+    Operation *local = b.clone(*op, captured);
+    local->setOperands(operands);
     for (unsigned i = 0; i < op->getNumResults(); ++i)
-      state.addTypes(localResult(i));
-    return b.create(state);
+      local->getResult(i).setType(localResult(i));
+    return local;
   }
 
-  FailureOr<Operation *> constant(arith::ConstantOp constant) {
-    auto value = dyn_cast<DenseElementsAttr>(constant.getValue());
-    RankedTensorType type = localResult(0);
-    if (type == constant.getType())
+  Operation *constant(arith::ConstantOp constant) {
+    auto type = dyn_cast<RankedTensorType>(localResult(0));
+    if (!type || type == constant.getType())
       return clone();
-    if (!value || !value.isSplat())
-      return failure();
-    return arith::ConstantOp::create(b, op->getLoc(), DenseElementsAttr::get(type, value.getSplatValue<Attribute>()))
-        .getOperation();
+    auto value = cast<DenseElementsAttr>(constant.getValue());
+    return arith::ConstantOp::create(b, op->getLoc(), DenseElementsAttr::get(type, value.getSplatValue<Attribute>()));
   }
 
   Operation *expand(tensor::ExpandShapeOp expand) {
     return tensor::ExpandShapeOp::create(b, op->getLoc(), localResult(0), operands[0],
                                          expand.getReassociationIndices());
+  }
+
+  // A slice of the local whole: parts of a split dimension keep their number.
+  template <typename SliceOp> Operation *slice(SliceOp slice, ArrayRef<int64_t> whole, ArrayRef<int64_t> localWhole) {
+    SmallVector<int64_t> offsets(slice.getStaticOffsets()), sizes(slice.getStaticSizes());
+    for (unsigned d = 0; d < whole.size(); ++d) {
+      if (localWhole[d] == whole[d])
+        continue;
+      int64_t parts = whole[d] / sizes[d], number = offsets[d] / sizes[d];
+      sizes[d] = localWhole[d] / parts;
+      offsets[d] = number * sizes[d];
+    }
+    Operation *local = clone();
+    local->setAttr("static_offsets", b.getDenseI64ArrayAttr(offsets));
+    local->setAttr("static_sizes", b.getDenseI64ArrayAttr(sizes));
+    return local;
   }
 
   // The first query head on a device, where it is not the first of a group everywhere.
@@ -103,7 +85,7 @@ struct LocalOpBuilder {
                              toAttribute(split, b.getContext()), context.meshName);
   }
 
-  FailureOr<Operation *> create() {
+  Operation *create() {
     shiftIndices();
     if (auto sdpa = dyn_cast<SdpaOp>(op)) {
       addHeadOffset(sdpa);
@@ -118,12 +100,20 @@ struct LocalOpBuilder {
       return constant(constantOp);
     if (auto expandOp = dyn_cast<tensor::ExpandShapeOp>(op))
       return expand(expandOp);
-    return clone();
+    if (auto extract = dyn_cast<tensor::ExtractSliceOp>(op))
+      return slice(extract, extract.getSourceType().getShape(),
+                   cast<RankedTensorType>(operands[0].getType()).getShape());
+    if (auto insert = dyn_cast<tensor::InsertSliceOp>(op))
+      return slice(insert, insert.getDestType().getShape(), cast<RankedTensorType>(operands[1].getType()).getShape());
+    Operation *local = clone();
+    if (auto linalgOp = dyn_cast<linalg::LinalgOp>(local))
+      return localiseBody(context, linalgOp, rule, assignment);
+    return local;
   }
 };
 } // namespace
 
-FailureOr<Operation *> tp::createLocal(LocalContext &context, Operation *op, const ShardingRule &rule,
-                                       const Assignment &assignment, SmallVector<Value> operands) {
-  return LocalOpBuilder{context, op, rule, assignment, std::move(operands)}.create();
+Operation *tp::createLocal(LocalContext &context, Operation *op, const ShardingRule &rule, const Assignment &assignment,
+                           SmallVector<Value> operands, IRMapping &captured) {
+  return LocalOpBuilder{context, op, rule, assignment, std::move(operands), captured}.create();
 }

@@ -4,7 +4,9 @@
 
 #include "tp/Partition/Assignment.h"
 
+#include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/IR/Builders.h"
+#include "mlir/IR/IRMapping.h"
 
 namespace tp {
 
@@ -18,10 +20,19 @@ struct LocalContext {
 mlir::Value emitReshard(LocalContext &context, mlir::Location loc, mlir::Value value, mlir::ArrayRef<ReshardStep> steps,
                         llvm::StringRef origin);
 
+// `value` with zeros in the padding of dimension `dim`, of `size` elements when whole.
+mlir::Value emitMask(LocalContext &context, mlir::Location loc, mlir::Value value, unsigned dim, int64_t size,
+                     const Split &split);
+
 // The op on local operands. Operands whose values are indices into a split factor are moved; an attention op whose
-// query heads start inside a group is told where. Fails with a diagnostic where the op cannot be made smaller.
-mlir::FailureOr<mlir::Operation *> createLocal(LocalContext &context, mlir::Operation *op, const ShardingRule &rule,
-                                               const Assignment &assignment, llvm::SmallVector<mlir::Value> operands);
+// query heads start inside a group is told where. `captured` maps the numbers that the op's regions use.
+mlir::Operation *createLocal(LocalContext &context, mlir::Operation *op, const ShardingRule &rule,
+                             const Assignment &assignment, llvm::SmallVector<mlir::Value> operands,
+                             mlir::IRMapping &captured);
+
+// Makes the body of a local op right where it depends on the place in a split loop; may replace the op.
+mlir::Operation *localiseBody(LocalContext &context, mlir::linalg::LinalgOp op, const ShardingRule &rule,
+                              const Assignment &assignment);
 
 } // namespace tp
 

@@ -5,6 +5,9 @@
 #include "tp/Sharding/MeshLookup.h"
 
 #include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
+#include "mlir/IR/Matchers.h"
+#include "mlir/Transforms/RegionUtils.h"
 #include "llvm/ADT/SetVector.h"
 
 namespace tp {
@@ -50,9 +53,12 @@ public:
     Block *entry = local.addEntryBlock();
     builder.setInsertionPointToStart(entry);
     auto passed = calledWith.find(function);
-    for (auto [i, argument] : llvm::enumerate(function.getArguments()))
+    for (auto [i, argument] : llvm::enumerate(function.getArguments())) {
+      if (!isTensor(argument))
+        numbers.map(argument, entry->getArgument(i));
       values[argument] = {entry->getArgument(i), argSharding(i),
                           function.isPublic() || passed == calledWith.end() || passed->second.zeroPadded[i]};
+    }
     for (Operation &op : function.getBody().front())
       if (failed(visit(&op)))
         return failure();
@@ -79,14 +85,20 @@ private:
       return read(sharding);
     return function.emitError() << what << " has no sharding: run --tp-propagate-shardings first";
   }
-  Sharding argSharding(unsigned i) { return read(function.getArgAttrOfType<ShardingAttr>(i, kSharding)); }
+  Sharding argSharding(unsigned i) {
+    return isTensor(function.getArgument(i)) ? read(function.getArgAttrOfType<ShardingAttr>(i, kSharding)) : Sharding();
+  }
 
   FailureOr<FunctionType> localFunctionType() {
     SmallVector<Type> arguments, results;
     auto add = [&](SmallVector<Type> &types, Type type, Attribute attribute, const Twine &what) -> LogicalResult {
       auto tensor = dyn_cast<RankedTensorType>(type);
+      if (type.isIntOrIndexOrFloat()) {
+        types.push_back(type);
+        return success();
+      }
       if (!tensor)
-        return function.emitError() << what << ": expected a tensor, found " << type;
+        return function.emitError() << what << ": expected a tensor or a number, found " << type;
       FailureOr<Sharding> sharding = shardingOf(attribute, what);
       if (failed(sharding))
         return failure();
@@ -115,13 +127,21 @@ private:
   // `value` in the sharding `to`; made once for all its uses.
   Value inSharding(Value value, const Sharding &to, Location loc, StringRef origin) {
     const LocalValue &have = values.find(value)->second;
+    if (!isTensor(value))
+      return have.value;
     auto type = cast<RankedTensorType>(value.getType());
     if (sameLayout(have.sharding, to, type, context.mesh))
       return have.value;
     Key key{value, to.toAttribute(context.meshName, builder.getContext())};
     Value &made = resharded[key];
-    if (!made)
+    if (!made) {
+      // What a loop reads from outside is brought to its sharding before the loop.
+      OpBuilder::InsertionGuard guard(builder);
+      Block *block = Value(have.value).getParentBlock();
+      if (block != builder.getInsertionBlock())
+        builder.setInsertionPoint(block->findAncestorOpInBlock(*builder.getInsertionBlock()->getParentOp()));
       made = emitReshard(context, loc, have.value, planReshard(type, have.sharding, to, context.mesh), origin);
+    }
     return made;
   }
 
@@ -136,19 +156,87 @@ private:
     return it != calledWith.end() && it->second.weights[argument.getArgNumber()];
   }
 
+  static bool isTensor(Value value) { return isa<RankedTensorType>(value.getType()); }
+  // A number as a tensor without dimensions.
+  static RankedTensorType tensorType(Value value) {
+    auto type = dyn_cast<RankedTensorType>(value.getType());
+    return type ? type : RankedTensorType::get({}, value.getType());
+  }
+
   LogicalResult visit(Operation *op) {
     if (auto call = dyn_cast<func::CallOp>(op))
       return visitCall(call);
     if (isa<func::ReturnOp>(op))
       return visitReturn(op);
+    if (llvm::none_of(op->getOperands(), isTensor) && llvm::none_of(op->getResults(), isTensor))
+      return visitNumber(op);
     auto shardings = op->getAttrOfType<ArrayAttr>(kShardings);
-    if (!shardings)
+    if (!shardings && llvm::any_of(op->getResults(), isTensor))
       return op->emitError() << "no sharding for the results of " << op->getName()
                              << ": run --tp-propagate-shardings first";
+    if (auto loop = dyn_cast<scf::ForOp>(op))
+      return visitLoop(loop, shardings);
     if (isa<ShardingConstraintOp>(op))
       return visitConstraint(op);
     std::optional<ShardingRule> rule = getShardingRule(op);
-    return rule ? visitRuled(op, *rule, shardings) : visitUnruled(op, shardings);
+    return rule && !isMadeWhole(op) ? visitRuled(op, *rule, shardings) : visitUnruled(op, shardings);
+  }
+
+  // Every device makes a constant of different elements whole, and takes its part.
+  static bool isMadeWhole(Operation *op) {
+    auto constant = dyn_cast<arith::ConstantOp>(op);
+    auto elements = constant ? dyn_cast<ElementsAttr>(constant.getValue()) : ElementsAttr();
+    return elements && !elements.isSplat();
+  }
+
+  // An op on numbers alone runs on every device.
+  LogicalResult visitNumber(Operation *op) {
+    Operation *local = builder.clone(*op, numbers);
+    for (auto [global, result] : llvm::zip(op->getResults(), local->getResults())) {
+      values[global] = {result, Sharding(), true};
+      numbers.map(global, result);
+    }
+    return success();
+  }
+
+  LogicalResult visitLoop(scf::ForOp loop, ArrayAttr shardings) {
+    SmallVector<Value> inits;
+    for (auto [i, init] : llvm::enumerate(loop.getInitArgs()))
+      inits.push_back(isTensor(init)
+                          ? inSharding(init, read(cast<ShardingAttr>(shardings[i])), loop.getLoc(), originOf(loop, i))
+                          : values.find(init)->second.value);
+    auto local = scf::ForOp::create(builder, loop.getLoc(), numbers.lookup(loop.getLowerBound()),
+                                    numbers.lookup(loop.getUpperBound()), numbers.lookup(loop.getStep()), inits);
+    numbers.map(loop.getInductionVar(), local.getInductionVar());
+    values[loop.getInductionVar()] = {local.getInductionVar(), Sharding(), true};
+    auto carry = [&](ValueRange globals, ValueRange locals) {
+      for (auto [i, global] : llvm::enumerate(globals)) {
+        values[global] = {locals[i], isTensor(global) ? read(cast<ShardingAttr>(shardings[i])) : Sharding(), false};
+        if (!isTensor(global))
+          numbers.map(global, locals[i]);
+      }
+    };
+    carry(loop.getRegionIterArgs(), local.getRegionIterArgs());
+    {
+      OpBuilder::InsertionGuard guard(builder);
+      if (!local.getBody()->empty() && local.getBody()->mightHaveTerminator())
+        local.getBody()->getTerminator()->erase();
+      builder.setInsertionPointToEnd(local.getBody());
+      for (Operation &op : loop.getBody()->without_terminator())
+        if (failed(visit(&op)))
+          return failure();
+      SmallVector<Value> yielded;
+      for (auto [i, value] : llvm::enumerate(loop.getYieldedValues()))
+        yielded.push_back(isTensor(value) ? inSharding(value, read(cast<ShardingAttr>(shardings[i])), loop.getLoc(),
+                                                       originOf(loop.getBody()->getTerminator(), i))
+                                          : values.find(value)->second.value);
+      scf::YieldOp::create(builder, loop.getLoc(), yielded);
+    }
+    local->setAttr(kShardings, shardings);
+    if (Attribute number = loop->getAttr(kValue))
+      local->setAttr(kValue, number);
+    carry(loop.getResults(), local.getResults());
+    return success();
   }
 
   static std::string originOf(Operation *op, unsigned operand) {
@@ -160,13 +248,13 @@ private:
   LogicalResult visitRuled(Operation *op, const ShardingRule &rule, ArrayAttr shardings) {
     OpShardings present;
     for (Value operand : op->getOperands()) {
-      present.types.push_back(cast<RankedTensorType>(operand.getType()));
+      present.types.push_back(tensorType(operand));
       present.shardings.push_back(values.find(operand)->second.sharding);
       present.stationary.push_back(isWeight(operand));
     }
-    for (auto [result, sharding] : llvm::zip(op->getResults(), shardings)) {
-      present.types.push_back(cast<RankedTensorType>(result.getType()));
-      present.shardings.push_back(read(cast<ShardingAttr>(sharding)));
+    for (auto [i, result] : llvm::enumerate(op->getResults())) {
+      present.types.push_back(tensorType(result));
+      present.shardings.push_back(isTensor(result) ? read(cast<ShardingAttr>(shardings[i])) : Sharding());
     }
     Assignment assignment = assignFactors(rule, present, context.mesh);
     SmallVector<Value> operands;
@@ -174,12 +262,16 @@ private:
       operands.push_back(inSharding(operand, assignment.operands[i], op->getLoc(), originOf(op, i)));
     maskPaddedReductions(op, rule, assignment, operands);
     addOnce(op, rule, assignment, operands);
-    FailureOr<Operation *> local = createLocal(context, op, rule, assignment, operands);
-    if (failed(local))
-      return op->emitError() << "a constant that is not a splat cannot be split yet";
-    bool zero = keepsZeros(op);
-    for (auto [i, result] : llvm::enumerate(op->getResults()))
-      define(result, (*local)->getResult(i), assignment.results[i], cast<ShardingAttr>(shardings[i]), zero);
+    Operation *local = createLocal(context, op, rule, assignment, operands, numbers);
+    bool zero = keepsZeros(op, rule, assignment);
+    for (auto [i, result] : llvm::enumerate(op->getResults())) {
+      if (isTensor(result)) {
+        define(result, local->getResult(i), assignment.results[i], cast<ShardingAttr>(shardings[i]), zero);
+      } else {
+        values[result] = {local->getResult(i), Sharding(), true};
+        numbers.map(result, local->getResult(i));
+      }
+    }
     return success();
   }
 
@@ -202,19 +294,23 @@ private:
 
   // An op without a rule runs whole on every device.
   LogicalResult visitUnruled(Operation *op, ArrayAttr shardings) {
-    SmallVector<Value> operands;
-    for (auto [i, operand] : llvm::enumerate(op->getOperands())) {
-      auto type = dyn_cast<RankedTensorType>(operand.getType());
-      if (!type)
-        return op->emitError() << "expected tensors, found " << operand.getType();
-      operands.push_back(inSharding(operand, Sharding::whole(type.getRank()), op->getLoc(), originOf(op, i)));
+    IRMapping mapping = numbers;
+    llvm::SetVector<Value> used(op->operand_begin(), op->operand_end());
+    getUsedValuesDefinedAbove(op->getRegions(), used);
+    for (auto [i, operand] : llvm::enumerate(used)) {
+      if (isTensor(operand))
+        mapping.map(operand,
+                    inSharding(operand, Sharding::whole(tensorType(operand).getRank()), op->getLoc(), originOf(op, i)));
+      else if (!numbers.contains(operand))
+        return op->emitError() << "expected tensors and numbers, found " << operand.getType();
     }
-    IRMapping mapping;
-    mapping.map(op->getOperands(), operands);
     Operation *local = builder.clone(*op, mapping);
-    for (auto [i, result] : llvm::enumerate(op->getResults()))
-      define(result, local->getResult(i), Sharding::whole(cast<RankedTensorType>(result.getType()).getRank()),
+    for (auto [i, result] : llvm::enumerate(op->getResults())) {
+      if (!shardings || !isTensor(result))
+        return op->emitError() << "expected an op whose results are all tensors, found " << result.getType();
+      define(result, local->getResult(i), Sharding::whole(tensorType(result).getRank()),
              cast<ShardingAttr>(shardings[i]), true);
+    }
     return success();
   }
 
@@ -236,6 +332,10 @@ private:
                                                              BitVector(call.getNumOperands(), true)})
                              .first->second;
     for (auto [i, operand] : llvm::enumerate(call.getOperands())) {
+      if (!isTensor(operand)) {
+        operands.push_back(values.find(operand)->second.value);
+        continue;
+      }
       FailureOr<Sharding> wanted =
           shardingOf(callee.getArgAttr(i, kSharding), "argument " + Twine(i) + " of " + call.getCallee());
       if (failed(wanted))
@@ -271,57 +371,82 @@ private:
   LogicalResult visitReturn(Operation *op) {
     SmallVector<Value> operands;
     for (auto [i, operand] : llvm::enumerate(op->getOperands()))
-      operands.push_back(inSharding(operand, read(function.getResultAttrOfType<ShardingAttr>(i, kSharding)),
-                                    op->getLoc(), originOf(op, i)));
+      operands.push_back(isTensor(operand)
+                             ? inSharding(operand, read(function.getResultAttrOfType<ShardingAttr>(i, kSharding)),
+                                          op->getLoc(), originOf(op, i))
+                             : values.find(operand)->second.value);
     func::ReturnOp::create(builder, op->getLoc(), operands);
     return success();
   }
 
-  // Padding must not reach a sum: one operand that holds the factor must have zeros there.
+  // Padding must not reach a sum: in each product, an operand that holds the factor must have zeros there. (Where zeros
+  // would not do, the op's body looks where it is: rule.shifts.)
   void maskPaddedReductions(Operation *op, const ShardingRule &rule, const Assignment &assignment,
                             SmallVector<Value> &operands) {
     for (unsigned f = 0; f < rule.factors.size(); ++f) {
-      const Split &split = assignment.factors[f];
       if (rule.factors[f].kind != FactorKind::Reduction ||
-          !geometryOf(split, rule.factors[f].size, context.mesh).padded())
+          !geometryOf(assignment.factors[f], rule.factors[f].size, context.mesh).padded())
         continue;
       // Ids and rows that are looked up never point into padding.
       if (llvm::any_of(rule.shifts, [&](const IndexShift &shift) { return shift.factor == f; }))
         continue;
-      SmallVector<std::pair<unsigned, unsigned>> holders;
-      bool zero = false;
-      for (unsigned i = 0; i < rule.operands.size(); ++i)
-        for (unsigned d = 0; d < rule.operands[i].size(); ++d)
-          if (llvm::is_contained(rule.operands[i][d].factors, f)) {
-            holders.push_back({i, d});
-            zero |= values.find(op->getOperand(i))->second.zeroPadded;
-          }
-      if (zero)
-        continue;
-      auto [i, d] = holders.front();
-      const Split &dim = assignment.operands[i].dims[d];
-      int64_t size = cast<RankedTensorType>(op->getOperand(i).getType()).getDimSize(d);
-      operands[i] = MaskPaddingOp::create(builder, op->getLoc(), operands[i].getType(), operands[i],
-                                          builder.getI64IntegerAttr(d), builder.getI64IntegerAttr(size),
-                                          toAttribute(dim, builder.getContext()), context.meshName);
+      for (const auto &term : rule.terms)
+        maskTerm(op, rule, assignment, term, f, operands);
     }
   }
 
-  // A term of the result that is whole while the result is a partial sum (a bias) is added on one device.
-  void addOnce(Operation *op, const ShardingRule &rule, const Assignment &assignment, SmallVector<Value> &operands) {
-    if (assignment.results.size() != 1)
+  void maskTerm(Operation *op, const ShardingRule &rule, const Assignment &assignment, ArrayRef<unsigned> term,
+                unsigned factor, SmallVector<Value> &operands) {
+    SmallVector<std::pair<unsigned, unsigned>> holders;
+    bool zero = false;
+    for (unsigned i : term)
+      for (unsigned d = 0; d < rule.operands[i].size(); ++d)
+        if (llvm::is_contained(rule.operands[i][d].factors, factor)) {
+          bool isZero = values.find(op->getOperand(i))->second.zeroPadded || operands[i].getDefiningOp<MaskPaddingOp>();
+          zero |= isZero;
+          if (!isZero)
+            holders.push_back({i, d});
+        }
+    // Our own ops leave numbers in the padding; others may leave what zero times is not zero.
+    bool ours = isa<TpDialect>(op->getDialect());
+    if (ours && zero)
       return;
+    for (auto [i, d] : ArrayRef(holders).take_front(ours ? 1 : holders.size()))
+      operands[i] = emitMask(context, op->getLoc(), operands[i], d, tensorType(op->getOperand(i)).getDimSize(d),
+                             assignment.operands[i].dims[d]);
+  }
+
+  // What is whole while the result is a partial sum (a bias, the start of a reduction) is added on one device.
+  void addOnce(Operation *op, const ShardingRule &rule, const Assignment &assignment, SmallVector<Value> &operands) {
+    if (assignment.results.size() != 1 || assignment.results[0].reduce != ReduceKind::Sum)
+      return;
+    auto addTo = [&](unsigned i, ArrayRef<StringRef> missing) {
+      if (!missing.empty() && !isZero(op->getOperand(i)))
+        operands[i] = AsPartialOp::create(builder, op->getLoc(), operands[i].getType(), operands[i],
+                                          builder.getStrArrayAttr(missing), context.meshName);
+    };
+    const Axes &partial = assignment.results[0].partial;
+    if (rule.initial >= 0) {
+      SmallVector<StringRef> missing;
+      for (StringAttr axis : partial)
+        if (!llvm::is_contained(assignment.operands[rule.initial].partial, axis))
+          missing.push_back(axis);
+      return addTo(rule.initial, missing);
+    }
     for (const auto &term : rule.terms) {
       SmallVector<StringRef> missing;
-      for (StringAttr axis : assignment.results[0].partial)
+      for (StringAttr axis : partial)
         if (!covers(rule, assignment, term, axis))
           missing.push_back(axis);
-      if (missing.empty())
-        continue;
-      Value &operand = operands[term.front()];
-      operand = AsPartialOp::create(builder, op->getLoc(), operand.getType(), operand, builder.getStrArrayAttr(missing),
-                                    context.meshName);
+      addTo(term.front(), missing);
     }
+  }
+
+  static bool isZero(Value value) {
+    auto fill = value.getDefiningOp<linalg::FillOp>();
+    if (fill)
+      value = fill.getInputs()[0];
+    return matchPattern(value, m_Zero()) || matchPattern(value, m_AnyZeroFloat());
   }
 
   static bool covers(const ShardingRule &rule, const Assignment &assignment, ArrayRef<unsigned> term, StringAttr axis) {
@@ -336,20 +461,40 @@ private:
     });
   }
 
-  // Zeros in the operands' padding give zeros in the result's.
-  bool keepsZeros(Operation *op) {
-    auto zero = [&](Value operand) { return values.find(operand)->second.zeroPadded; };
-    if (isa<LinearOp>(op))
-      return zero(op->getOperand(0)) && zero(op->getOperand(1)) && op->getNumOperands() == 2;
-    if (isa<ActivationOp, RopeOp, RmsNormOp, KvUpdateOp, tensor::ExpandShapeOp, tensor::CollapseShapeOp, arith::AddFOp,
-            arith::SubFOp, arith::TruncFOp, arith::ExtFOp>(op))
-      return llvm::all_of(op->getOperands().take_front(isa<KvUpdateOp>(op)          ? 2
-                                                       : isa<RopeOp, RmsNormOp>(op) ? 1
-                                                                                    : op->getNumOperands()),
-                          zero);
-    if (isa<arith::MulFOp>(op))
-      return zero(op->getOperand(0)) && zero(op->getOperand(1));
-    return false;
+  // The result's padding is zero: zeros in the operands' give it, or there is none.
+  bool keepsZeros(Operation *op, const ShardingRule &rule, const Assignment &assignment) {
+    auto zero = [&](unsigned i) { return values.find(op->getOperand(i))->second.zeroPadded; };
+    auto padded = [&](unsigned f) {
+      return geometryOf(assignment.factors[f], rule.factors[f].size, context.mesh).padded();
+    };
+    SmallVector<unsigned> factors;
+    for (const TensorFactors &result : rule.results)
+      for (const DimFactors &dim : result)
+        llvm::append_range(factors, llvm::make_filter_range(dim.factors, padded));
+    if (factors.empty())
+      return true;
+    if (isa<linalg::FillOp>(op) || op->hasTrait<OpTrait::ConstantLike>())
+      return isZero(op->getResult(0));
+    if (isa<ActivationOp, RopeOp, RmsNormOp, arith::TruncFOp, arith::ExtFOp>(op))
+      return zero(0);
+    if (isa<KvUpdateOp>(op))
+      return zero(0) && zero(1);
+    if (rule.initial >= 0 && !zero(rule.initial))
+      return false;
+    auto vanishes = [&](ArrayRef<unsigned> term, unsigned f) {
+      bool held = false;
+      for (unsigned i : term)
+        for (const DimFactors &dim : rule.operands[i])
+          if (llvm::is_contained(dim.factors, f)) {
+            if (!zero(i))
+              return false;
+            held = true;
+          }
+      return held;
+    };
+    return !rule.terms.empty() && llvm::all_of(factors, [&](unsigned f) {
+      return llvm::all_of(rule.terms, [&](const auto &term) { return vanishes(term, f); });
+    });
   }
 
   func::FuncOp function;
@@ -357,6 +502,7 @@ private:
   LocalContext context;
   llvm::DenseMap<Operation *, CalledWith> &calledWith;
   llvm::DenseMap<Value, LocalValue> values;
+  IRMapping numbers; // values that are no tensors
   llvm::DenseMap<Key, Value> resharded;
 };
 

@@ -67,6 +67,7 @@ private:
           Axes &have = best[factor].axes;
           // Grains go along, so that a reshape further on knows what is not cut; Grains.cpp completes them.
           best[factor].unit = std::max(best[factor].unit, part.unit);
+          best[factor].outer = std::max(best[factor].outer, part.outer);
           unsigned common = 0;
           while (common < have.size() && common < part.axes.size() && have[common] == part.axes[common])
             ++common;
@@ -140,6 +141,9 @@ private:
     if (axes.size() >= wanted.size() || !std::equal(axes.begin(), axes.end(), wanted.begin()))
       return false;
     bool fresh = axes.empty();
+    int64_t size = graph.nodes[proposal.node].type.getDimSize(proposal.dim);
+    if (fresh ? size % (proposal.split.outer * proposal.split.unit) != 0 : split.outer != proposal.split.outer)
+      return false;
     bool changed = false;
     for (StringAttr axis : ArrayRef(wanted).drop_front(axes.size())) {
       if (sharding.uses(axis))
@@ -147,9 +151,10 @@ private:
       axes.push_back(axis);
       changed = true;
     }
-    int64_t size = graph.nodes[proposal.node].type.getDimSize(proposal.dim);
-    if (changed && fresh && split.unit == 1 && size % proposal.split.unit == 0)
-      split.unit = proposal.split.unit;
+    if (changed && fresh) {
+      split.unit = std::max(split.unit, proposal.split.unit);
+      split.outer = proposal.split.outer;
+    }
     return changed;
   }
 

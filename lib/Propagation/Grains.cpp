@@ -1,4 +1,5 @@
-// Grains: which blocks of a dimension are never cut (unit), and which follow others (repeat).
+// Grains: which blocks of a dimension are never cut (unit), which follow others (repeat), and which parts are split
+// each by itself (outer).
 //
 // Example: wq's rows [576] become 9 heads of 64 by a reshape. Where the heads are split, the rows are split in units of
 // 64; keys follow with repeat = 3.
@@ -25,6 +26,8 @@ static FactorSplits factorGrains(const Graph &graph, const Edge &edge) {
             return;
           have.unit = std::lcm(have.unit, part.unit);
           have.repeat = std::max(have.repeat, part.repeat);
+          if (have.outer == 1)
+            have.outer = part.outer;
         });
   return splits;
 }
@@ -41,12 +44,14 @@ void tp::propagateGrains(Graph &graph) {
         for (unsigned d = 0; d < wanted.dims.size(); ++d) {
           Split &have = node.sharding.dims[d];
           const Split &want = wanted.dims[d];
-          int64_t unit = std::lcm(have.unit, want.unit), repeat = std::max(have.repeat, want.repeat);
-          if (have.axes.empty() || want.axes != have.axes || node.type.getDimSize(d) % unit ||
-              (unit == have.unit && repeat == have.repeat))
+          int64_t unit = std::lcm(have.unit, want.unit), repeat = std::max(have.repeat, want.repeat),
+                  outer = have.outer == 1 ? want.outer : have.outer;
+          if (have.axes.empty() || want.axes != have.axes || node.type.getDimSize(d) % (unit * outer) ||
+              (unit == have.unit && repeat == have.repeat && outer == have.outer))
             continue;
           have.unit = unit;
           have.repeat = repeat;
+          have.outer = outer;
           changed = true;
         }
       }

@@ -19,9 +19,12 @@ namespace tp {
 struct GraphBuilder {
   Graph &graph;
   ModuleOp module;
+  std::vector<std::pair<scf::ForOp, unsigned>> carried = {};
 
   std::optional<unsigned> addNode(Type type) {
     auto tensor = dyn_cast<RankedTensorType>(type);
+    if (type.isIntOrIndexOrFloat())
+      tensor = RankedTensorType::get({}, type);
     if (!tensor)
       return std::nullopt;
     graph.nodes.push_back({tensor, Sharding::open(tensor.getRank()), false, {}});
@@ -122,6 +125,20 @@ struct GraphBuilder {
     return success();
   }
 
+  // A value that a loop carries has one sharding from iteration to iteration: the node of the loop's result.
+  LogicalResult addLoop(scf::ForOp loop) {
+    graph.values[loop.getInductionVar()] = *addNode(loop.getInductionVar().getType());
+    for (auto [i, result] : llvm::enumerate(loop.getResults())) {
+      int node = graph.nodeOf(result);
+      if (node < 0)
+        return loop.emitOpError() << "expected to carry tensors or numbers, found " << result.getType();
+      graph.values[loop.getRegionIterArg(i)] = node;
+      identity(loop, graph.nodeOf(loop.getInitArgs()[i]), node);
+      carried.push_back({loop, i});
+    }
+    return success();
+  }
+
   LogicalResult addOp(Operation *op) {
     for (Value result : op->getResults())
       if (std::optional<unsigned> node = addNode(result.getType()))
@@ -132,6 +149,10 @@ struct GraphBuilder {
           return failure();
     if (auto call = dyn_cast<func::CallOp>(op))
       return addCall(call);
+    if (auto loop = dyn_cast<scf::ForOp>(op))
+      return addLoop(loop);
+    if (isa<scf::YieldOp>(op))
+      return success(); // with its loop
     if (auto ret = dyn_cast<func::ReturnOp>(op)) {
       for (auto [i, operand] : llvm::enumerate(ret.getOperands()))
         identity(op, graph.nodeOf(operand), graph.resultNode(ret->getParentOfType<func::FuncOp>(), i));
@@ -147,7 +168,10 @@ struct GraphBuilder {
       return success();
     }
     SmallVector<unsigned> operands, results;
-    for (auto [i, operand] : llvm::enumerate(op->getOperands()))
+    for (Value value : llvm::concat<Value>(llvm::to_vector(op->getOperands()), llvm::to_vector(op->getResults())))
+      if (graph.nodeOf(value) < 0)
+        return op->emitOpError() << "expected tensors or numbers, found " << value.getType();
+    for (Value operand : op->getOperands())
       operands.push_back(graph.nodeOf(operand));
     for (Value result : op->getResults())
       results.push_back(graph.nodeOf(result));
@@ -169,11 +193,20 @@ FailureOr<Graph> Graph::build(ModuleOp module) {
     if (failed(builder.addFunction(function)))
       return failure();
   for (auto function : module.getOps<func::FuncOp>()) {
-    WalkResult walk = function.walk([&](Operation *op) {
-      return op == function || succeeded(builder.addOp(op)) ? WalkResult::advance() : WalkResult::interrupt();
+    WalkResult walk = function.walk<WalkOrder::PreOrder>([&](Operation *op) {
+      if (op == function)
+        return WalkResult::advance();
+      if (failed(builder.addOp(op)))
+        return WalkResult::interrupt();
+      // Of ops with regions, only a loop's body holds values of the program.
+      return isa<scf::ForOp>(op) ? WalkResult::advance() : WalkResult::skip();
     });
     if (walk.wasInterrupted())
       return failure();
+    // The body of a loop is built by now.
+    for (auto [loop, i] : builder.carried)
+      builder.identity(loop.getBody()->getTerminator(), graph.nodeOf(loop.getYieldedValues()[i]),
+                       graph.nodeOf(loop.getResult(i)));
   }
   return graph;
 }

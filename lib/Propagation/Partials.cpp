@@ -27,7 +27,7 @@ public:
 
 private:
   int resultOf(const Edge &edge) const { return edge.nodes.size() == edge.operands + 1 ? (int)edge.nodes.back() : -1; }
-  static bool isOp(const Edge &edge) { return !isa<func::CallOp, func::ReturnOp>(edge.op); }
+  static bool isOp(const Edge &edge) { return !isa<func::CallOp, func::ReturnOp, scf::ForOp, scf::YieldOp>(edge.op); }
 
   void offer(const Edge &edge) {
     int result = resultOf(edge);
@@ -43,6 +43,7 @@ private:
       for (StringAttr axis : op.shardings[i].partial)
         if (!llvm::is_contained(axes, axis) && carries(edge, axis))
           axes.push_back(axis);
+    graph.nodes[result].sharding.reduce = edge.rule.reduce;
     // An axis that also splits a dimension is scattered there, now.
     llvm::erase_if(axes, [&](StringAttr axis) { return graph.nodes[result].sharding.uses(axis); });
     graph.nodes[result].sharding.partial = axes;
@@ -77,7 +78,8 @@ private:
       Node &operand = graph.nodes[edge.nodes[i]];
       llvm::erase_if(operand.sharding.partial, [&](StringAttr axis) {
         bool kept = operand.stated ||
-                    (isOp(edge) && result >= 0 && carries(edge, axis) && !grows(edge) &&
+                    (isOp(edge) && result >= 0 && operand.sharding.reduce == ReduceKind::Sum && carries(edge, axis) &&
+                     !grows(edge) &&
                      (operand.edges.size() == 2 || llvm::is_contained(graph.nodes[result].sharding.partial, axis)));
         changed |= !kept;
         return !kept;

@@ -1,4 +1,4 @@
-// The three steps of propagation on a graph.
+// The steps of propagation on a graph.
 #ifndef TP_LIB_PROPAGATION_PROPAGATE_H
 #define TP_LIB_PROPAGATION_PROPAGATE_H
 
@@ -6,6 +6,8 @@
 
 namespace tp {
 
+// Gives each user of a value made of constants a copy of its own.
+void separateConstants(mlir::ModuleOp module);
 // Completes the axes of all open dimensions.
 void propagateAxes(Graph &graph, bool reverse);
 // Infers units and repeats along the axes.

@@ -16,6 +16,7 @@ struct PropagateShardings : tp::impl::PropagateShardingsBase<PropagateShardings>
   using PropagateShardingsBase::PropagateShardingsBase;
 
   void runOnOperation() override {
+    separateConstants(getOperation());
     FailureOr<Graph> graph = Graph::build(getOperation());
     if (failed(graph))
       return signalPassFailure();
@@ -38,21 +39,24 @@ struct PropagateShardings : tp::impl::PropagateShardingsBase<PropagateShardings>
 
   void write(const Graph &graph, func::FuncOp function) {
     for (unsigned i = 0; i < function.getNumArguments(); ++i)
-      if (int node = graph.nodeOf(function.getArgument(i)); node >= 0)
+      if (int node = graph.nodeOf(function.getArgument(i));
+          node >= 0 && isa<RankedTensorType>(function.getArgument(i).getType()))
         function.setArgAttr(i, kSharding, attributeOf(graph, node));
     for (unsigned i = 0; i < function.getNumResults(); ++i)
-      if (int node = graph.resultNode(function, i); node >= 0)
+      if (int node = graph.resultNode(function, i); node >= 0 && isa<RankedTensorType>(function.getResultTypes()[i]))
         function.setResultAttr(i, kSharding, attributeOf(graph, node));
     int64_t number = 0;
     function.walk([&](Operation *op) {
       SmallVector<Attribute> shardings;
       for (Value result : op->getResults())
-        if (int node = graph.nodeOf(result); node >= 0)
+        if (int node = graph.nodeOf(result); node >= 0 && isa<RankedTensorType>(result.getType()))
           shardings.push_back(attributeOf(graph, node));
       if (shardings.empty() || shardings.size() != op->getNumResults())
         return;
       op->setAttr(kShardings, ArrayAttr::get(&getContext(), shardings));
-      op->setAttr(kValue, IntegerAttr::get(IntegerType::get(&getContext(), 64), number++));
+      // A value in a loop is not one value.
+      if (op->getParentOp() == function)
+        op->setAttr(kValue, IntegerAttr::get(IntegerType::get(&getContext(), 64), number++));
     });
   }
 };

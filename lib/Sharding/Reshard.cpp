@@ -23,8 +23,8 @@ struct Walk {
       return false;
     if (shorter.axes.empty())
       return true;
-    return longer.unit == 1 && longer.repeat == 1 && shorter.unit == 1 && shorter.repeat == 1 &&
-           size(dim) % mesh.sizeOf(longer.axes) == 0;
+    return longer.unit == 1 && longer.repeat == 1 && shorter.unit == 1 && shorter.repeat == 1 && longer.outer == 1 &&
+           shorter.outer == 1 && size(dim) % mesh.sizeOf(longer.axes) == 0;
   }
   // The further axes, as a split of what `shorter` leaves.
   static Split rest(const Split &longer, const Split &shorter) {
@@ -34,7 +34,7 @@ struct Walk {
     result.axes.erase(result.axes.begin(), result.axes.begin() + shorter.axes.size());
     return result;
   }
-  int64_t sizeUnder(const Split &split, unsigned dim) const { return geometryOf(split, size(dim), mesh).local(); }
+  int64_t sizeUnder(const Split &split, unsigned dim) const { return localSize(split, size(dim), mesh); }
 
   void push(ReshardStep step) {
     step.result = localType(global, now, mesh);

@@ -19,8 +19,8 @@ Sharding Sharding::whole(int64_t rank) {
 Sharding Sharding::from(ShardingAttr attribute) {
   Sharding result;
   for (SplitAttr split : attribute.getDims())
-    result.dims.push_back(
-        {Axes(split.getAxes()), split.getClosed(), split.getUnit(), split.getRepeat(), split.getPriority()});
+    result.dims.push_back({Axes(split.getAxes()), split.getClosed(), split.getUnit(), split.getRepeat(),
+                           split.getPriority(), split.getOuter()});
   result.replicated = Axes(attribute.getReplicated());
   result.partial = Axes(attribute.getPartial());
   result.reduce = attribute.getReduce();
@@ -28,7 +28,7 @@ Sharding Sharding::from(ShardingAttr attribute) {
 }
 
 SplitAttr tp::toAttribute(const Split &split, MLIRContext *context) {
-  return SplitAttr::get(context, split.axes, split.closed, split.unit, split.repeat, split.priority);
+  return SplitAttr::get(context, split.axes, split.closed, split.unit, split.repeat, split.priority, split.outer);
 }
 
 ShardingAttr Sharding::toAttribute(FlatSymbolRefAttr mesh, MLIRContext *context) const {
@@ -44,11 +44,16 @@ bool Sharding::uses(StringAttr axis) const {
 }
 
 Geometry tp::geometryOf(const Split &split, int64_t size, MeshAttr mesh) {
-  return Geometry{size, mesh.sizeOf(split.axes), split.unit, split.repeat};
+  return Geometry{size / split.outer, mesh.sizeOf(split.axes), split.unit, split.repeat};
+}
+
+int64_t tp::localSize(const Split &split, int64_t size, MeshAttr mesh) {
+  return split.outer * geometryOf(split, size, mesh).local();
 }
 
 bool tp::sameLayout(const Split &a, const Split &b, int64_t size, MeshAttr mesh) {
-  return a.axes == b.axes && geometryOf(a, size, mesh).sameAs(geometryOf(b, size, mesh));
+  return a.axes == b.axes &&
+         (a.axes.empty() || (a.outer == b.outer && geometryOf(a, size, mesh).sameAs(geometryOf(b, size, mesh))));
 }
 
 bool tp::sameLayout(const Sharding &a, const Sharding &b, RankedTensorType type, MeshAttr mesh) {
@@ -64,12 +69,14 @@ bool tp::sameLayout(const Sharding &a, const Sharding &b, RankedTensorType type,
 RankedTensorType tp::localType(RankedTensorType type, const Sharding &sharding, MeshAttr mesh) {
   SmallVector<int64_t> shape;
   for (auto [split, size] : llvm::zip(sharding.dims, type.getShape()))
-    shape.push_back(geometryOf(split, size, mesh).local());
+    shape.push_back(localSize(split, size, mesh));
   return type.clone(shape);
 }
 
 void tp::canonicalise(Sharding &sharding, RankedTensorType type, MeshAttr mesh) {
   for (auto [split, size] : llvm::zip(sharding.dims, type.getShape())) {
+    if (mesh.sizeOf(split.axes) == 1)
+      split.outer = 1;
     Geometry geometry = geometryOf(split, size, mesh).canonical();
     split.unit = geometry.unit;
     split.repeat = geometry.repeat;
@@ -96,11 +103,20 @@ void tp::projectToFactors(const DimFactors &dim, const Split &split, const Shard
   for (unsigned factor : dim.factors)
     inner *= rule.factors[factor].size;
   ArrayRef<StringAttr> axes = split.axes;
-  int64_t unit = split.unit, repeat = split.repeat;
+  int64_t unit = split.unit, repeat = split.repeat, outer = split.outer;
   bool first = true; // an inner factor's blocks must not cross the outer one's
   for (unsigned factor : dim.factors) {
     int64_t size = rule.factors[factor].size;
     inner = size ? inner / size : 0;
+    // Factors that `outer` counts, or that must be whole, leave every axis to the next ones.
+    if (first && size > 0 && outer > 1 && outer % size == 0) {
+      outer /= size;
+      continue;
+    }
+    if (first && size > 1 && outer == 1 && rule.factors[factor].kind == FactorKind::Whole)
+      continue;
+    if (size % outer != 0)
+      return;
     // Blocks that hold all of the inner factors leave every axis to this one, be it a single block (one kv head for all
     // ranks).
     bool takesAll = unit > 1 && inner > 0 && unit % inner == 0;
@@ -109,8 +125,9 @@ void tp::projectToFactors(const DimFactors &dim, const Split &split, const Shard
     Split part;
     part.closed = split.closed;
     part.priority = split.priority;
+    part.outer = outer;
     int64_t parts = 1;
-    while (!axes.empty() && (parts < size || takesAll)) {
+    while (!axes.empty() && (parts < size / outer || takesAll)) {
       parts *= *mesh.sizeOf(axes.front());
       part.axes.push_back(axes.front());
       axes = axes.drop_front();
@@ -124,9 +141,9 @@ void tp::projectToFactors(const DimFactors &dim, const Split &split, const Shard
     first = false;
     assign(factor, part);
     // Inner factors hold the rest only where this one is used up exactly.
-    if (parts != size)
+    if (parts != size / outer)
       return;
-    unit = repeat = 1;
+    unit = repeat = outer = 1;
   }
 }
 
@@ -148,23 +165,27 @@ Split tp::projectToDim(const DimFactors &dim, ArrayRef<Split> factors, const Sha
   for (unsigned factor : dim.factors)
     inner *= rule.factors[factor].size;
   bool first = true;
+  int64_t outer = 1;
   for (unsigned factor : dim.factors) {
     int64_t size = rule.factors[factor].size;
     inner = size ? inner / size : 0;
     const Split &part = factors[factor];
-    if (size == 1 && part.axes.empty())
+    if (part.axes.empty() && (first || size == 1)) {
+      outer *= std::max<int64_t>(size, 1);
       continue;
+    }
     if (first) {
       result = part;
-      result.unit = part.axes.empty() ? 1 : part.unit * std::max<int64_t>(inner, 1);
-    } else if (size % mesh.sizeOf(part.axes) != 0) {
+      result.unit = part.unit * std::max<int64_t>(inner, 1);
+      result.outer = part.outer * outer;
+    } else if (size % mesh.sizeOf(part.axes) != 0 || part.outer != 1) {
       break;
     } else {
       result.axes.append(part.axes.begin(), part.axes.end());
       result.unit = result.repeat = 1;
     }
     first = false;
-    if (mesh.sizeOf(part.axes) != size)
+    if (mesh.sizeOf(part.axes) * part.outer != size)
       break;
   }
   return result;

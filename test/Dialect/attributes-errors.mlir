@@ -49,21 +49,21 @@ func.func @f() attributes {a = #tp.split<{"tp", "tp"}>} {
 
 // -----
 
-// expected-error @+1 {{expected 'unit' and 'repeat' of at least 1}}
+// expected-error @+1 {{expected 'unit', 'repeat' and 'outer' of at least 1}}
 func.func @f() attributes {a = #tp.split<{"tp", unit = 0}>} {
   return
 }
 
 // -----
 
-// expected-error @+1 {{expected 'unit' and 'repeat' of at least 1}}
+// expected-error @+1 {{expected 'unit', 'repeat' and 'outer' of at least 1}}
 func.func @f() attributes {a = #tp.split<{"tp", repeat = -1}>} {
   return
 }
 
 // -----
 
-// expected-error @+1 {{expected an axis name in quotes, 'unit', 'repeat' or '?'}}
+// expected-error @+1 {{expected an axis name in quotes, 'unit', 'repeat', 'outer' or '?'}}
 func.func @f() attributes {a = #tp.split<{tp}>} {
   return
 }

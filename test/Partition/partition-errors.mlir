@@ -31,8 +31,8 @@ module {
 // -----
 
 tp.mesh @mesh <["tp" = 2]>
-// expected-error @+1 {{argument 0: expected a tensor, found 'f32'}}
-func.func @scalar(%x: f32) {
+// expected-error @+1 {{argument 0: expected a tensor or a number, found 'vector<4xf32>'}}
+func.func @vector(%x: vector<4xf32>) {
   return
 }
 
@@ -50,12 +50,3 @@ func.func @recursion(%x: tensor<4xf32> {tp.sharding = #tp.sharding<@mesh, [{}]>}
 tp.mesh @mesh <["tp" = 2]>
 // expected-error @+1 {{expected a function with a body of one block}}
 func.func private @external(tensor<4xf32>)
-
-// -----
-
-tp.mesh @mesh <["tp" = 2]>
-func.func @constant() -> (tensor<2xf32> {tp.sharding = #tp.sharding<@mesh, [{"tp"}]>}) {
-  // expected-error @+1 {{a constant that is not a splat cannot be split yet}}
-  %c = arith.constant {tp.shardings = [#tp.sharding<@mesh, [{"tp"}]>]} dense<[1.0, 2.0]> : tensor<2xf32>
-  return %c : tensor<2xf32>
-}

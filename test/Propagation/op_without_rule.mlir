@@ -5,10 +5,11 @@
 tp.mesh @mesh <["tp" = 2]>
 // CHECK-LABEL: func.func @main
 // LOCAL: %[[X:.*]] = tp.all_gather %arg0
-// LOCAL: tensor.extract_slice %[[X]]
-func.func @main(%x: tensor<4x4xf32> {tp.sharding = #tp.sharding<@mesh, [{"tp"}, {}]>}) -> tensor<2x4xf32> {
-  // expected-warning @+2 {{no sharding rule for tensor.extract_slice: its operands and results stay whole}}
-  // CHECK: tensor.extract_slice {{.*}}tp.shardings = [#tp.sharding<@mesh, [{}, {}]>]
-  %y = tensor.extract_slice %x[1, 0] [2, 4] [1, 1] : tensor<4x4xf32> to tensor<2x4xf32>
-  return %y : tensor<2x4xf32>
+// LOCAL: tensor.reshape %[[X]]
+func.func @main(%x: tensor<4x4xf32> {tp.sharding = #tp.sharding<@mesh, [{"tp"}, {}]>}) -> tensor<2x8xf32> {
+  %shape = arith.constant dense<[2, 8]> : tensor<2xindex>
+  // expected-warning @+2 {{no sharding rule for tensor.reshape: its operands and results stay whole}}
+  // CHECK: tensor.reshape {{.*}}tp.shardings = [#tp.sharding<@mesh, [{}, {}]>]
+  %y = tensor.reshape %x(%shape) : (tensor<4x4xf32>, tensor<2xindex>) -> tensor<2x8xf32>
+  return %y : tensor<2x8xf32>
 }

@@ -14,7 +14,7 @@ using Axes = llvm::SmallVector<mlir::StringAttr, 2>;
 struct Split {
   Axes axes;
   bool closed = false;
-  int64_t unit = 1, repeat = 1, priority = 0;
+  int64_t unit = 1, repeat = 1, priority = 0, outer = 1;
 
   bool operator==(const Split &) const = default;
 };
@@ -35,7 +35,10 @@ struct Sharding {
 };
 
 SplitAttr toAttribute(const Split &split, mlir::MLIRContext *context);
+// Of one of the `outer` parts of a dimension of `size` elements.
 Geometry geometryOf(const Split &split, int64_t size, MeshAttr mesh);
+// Elements of a dimension that one device holds.
+int64_t localSize(const Split &split, int64_t size, MeshAttr mesh);
 // Both splits put the same elements on the same devices.
 bool sameLayout(const Split &a, const Split &b, int64_t size, MeshAttr mesh);
 bool sameLayout(const Sharding &a, const Sharding &b, mlir::RankedTensorType type, MeshAttr mesh);
@@ -48,11 +51,12 @@ void canonicalise(Sharding &sharding, mlir::RankedTensorType type, MeshAttr mesh
 using FactorSplits = llvm::SmallVector<Split, 8>;
 
 // The axes that dimension `dim` (with `size` elements, split by `split`) puts on each of its factors. Axes go to the
-// outermost factor until it is used up. A factor gets nothing where the split cannot be said in its elements.
+// outermost factor (that `outer` does not count and that need not be whole) until it is used up. A factor gets nothing
+// where the split cannot be said in its elements.
 void projectToFactors(const DimFactors &dim, const Split &split, const ShardingRule &rule, MeshAttr mesh,
                       llvm::function_ref<void(unsigned factor, Split split)> assign);
-// The split of a dimension whose factors are split like this; inner factors are dropped where a block split cannot say
-// them.
+// The split of a dimension whose factors are split like this: whole factors before the first that is split are its
+// `outer`; further ones are dropped where a block split cannot say them.
 Split projectToDim(const DimFactors &dim, llvm::ArrayRef<Split> factors, const ShardingRule &rule, MeshAttr mesh);
 Sharding projectToTensor(const TensorFactors &tensor, llvm::ArrayRef<Split> factors, const ShardingRule &rule,
                          MeshAttr mesh);

@@ -21,6 +21,8 @@ class Operation;
 
 namespace tp {
 
+enum class ReduceKind : uint32_t;
+
 enum class FactorKind {
   Parallel,  // each element of the result needs its own part alone
   Reduction, // split: every device has a partial sum
@@ -41,6 +43,9 @@ using TensorFactors = llvm::SmallVector<DimFactors, 4>;
 
 // Operand `operand` holds indices into `factor`: on a device whose shard of the factor begins at element f, its values
 // move by f (plus: positions of rows) or by -f (minus: ids looked up in a split table).
+//
+// With kOwnIndex for an operand, the op itself computes with its position in the factor (linalg.index).
+inline constexpr unsigned kOwnIndex = ~0u;
 struct IndexShift {
   unsigned operand;
   unsigned factor;
@@ -55,6 +60,11 @@ struct ShardingRule {
   // The result as a sum of products of operands: {{0, 1}, {2}} is o0 * o1 + o2. A partial sum passes where every term
   // is partial once. Empty: the op is not linear, and its operands must be complete.
   llvm::SmallVector<llvm::SmallVector<unsigned, 2>, 2> terms;
+  // How the parts of a split reduction are combined; 0 is the sum.
+  ReduceKind reduce = ReduceKind(0);
+  // The operand that a reduction starts from: it is combined once, with the reduction over all other operands. -1:
+  // none.
+  int initial = -1;
 
   unsigned addFactor(int64_t size, FactorKind kind = FactorKind::Parallel) {
     factors.push_back({size, kind});
