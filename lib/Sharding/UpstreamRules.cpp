@@ -52,7 +52,7 @@ static ShardingRule reshapeRule(ArrayRef<int64_t> coarse, ArrayRef<int64_t> fine
   return rule;
 }
 
-std::optional<ShardingRule> tp::getShardingRule(Operation *op) {
+static std::optional<ShardingRule> ruleOf(Operation *op) {
   if (auto ruled = dyn_cast<ShardingRuleOpInterface>(op))
     return ruled.getShardingRule();
   return TypeSwitch<Operation *, std::optional<ShardingRule>>(op)
@@ -70,4 +70,14 @@ std::optional<ShardingRule> tp::getShardingRule(Operation *op) {
           return elementwiseRule(other);
         return std::nullopt;
       });
+}
+
+static RuleHook ruleHook;
+void tp::setRuleHook(RuleHook hook) { ruleHook = std::move(hook); }
+
+std::optional<ShardingRule> tp::getShardingRule(Operation *op) {
+  std::optional<ShardingRule> rule = ruleOf(op);
+  if (rule && ruleHook)
+    ruleHook(op, *rule);
+  return rule;
 }
