@@ -6,6 +6,7 @@
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "llvm/Support/Format.h"
 #include "llvm/Support/FormatVariadic.h"
+#include <cmath>
 #include <map>
 
 using namespace mlir;
@@ -40,6 +41,7 @@ private:
   LogicalResult check(Operation *op, ArrayRef<RankValue> results);
   LogicalResult checkResults(FunctionOpInterface localEntry, ArrayRef<RankValue> whole, ArrayRef<RankValue> local);
   FailureOr<SmallVector<RankValue>> sliceArguments(FunctionOpInterface localEntry, ArrayRef<RankValue> whole);
+  double toleranceFor(const Tensor &whole) const;
   std::string where(Operation *op, int64_t number);
 
   ModuleOp localModule;
@@ -49,7 +51,7 @@ private:
   RandomInputs &inputs;
   std::map<ValueKey, Traced> traced;
   std::map<std::vector<int64_t>, bool> tracedPaths;
-  llvm::StringMap<int64_t> callsOf;
+  llvm::DenseMap<const void *, int64_t> callsOf; // by callee or loop
   VerifyReport::Entry report;
 };
 } // namespace
@@ -64,8 +66,12 @@ bool EntryVerifier::isTraced() {
   if (wholeProgram.callPath().empty())
     return true;
   auto [found, isNew] = tracedPaths.try_emplace(wholeProgram.callPath().vec(), false);
-  if (isNew)
-    found->second = callsOf[cast<func::CallOp>(wholeProgram.callStack().back()).getCallee()]++ < options.maxCalls;
+  if (isNew) {
+    Operation *caller = wholeProgram.callStack().back();
+    auto call = dyn_cast<func::CallOp>(caller);
+    const void *body = call ? call.getCalleeAttr().getAsOpaquePointer() : caller;
+    found->second = callsOf[body]++ < options.maxCalls;
+  }
   return found->second;
 }
 
@@ -78,11 +84,23 @@ LogicalResult EntryVerifier::trace(Operation *op, ArrayRef<RankValue> results) {
   return success();
 }
 
+// Larger integers are not all f32 numbers, so their sums may differ.
+double EntryVerifier::toleranceFor(const Tensor &whole) const {
+  if (!options.integers)
+    return options.tolerance;
+  for (int64_t i = 0, n = whole.size(); i < n; ++i)
+    if (!(std::abs(whole.at(i)) < 1 << 22))
+      return options.tolerance;
+  return 0;
+}
+
 std::string EntryVerifier::where(Operation *op, int64_t number) {
   std::string text = llvm::formatv("value {0} of @{1}", number, op->getParentOfType<FunctionOpInterface>().getName());
-  for (size_t i = localProgram.callStack().size(); i-- > 0;)
-    text += llvm::formatv(", call {0} in @{1}", localProgram.callPath()[i],
-                          localProgram.callStack()[i]->getParentOfType<FunctionOpInterface>().getName());
+  for (size_t i = localProgram.callStack().size(); i-- > 0;) {
+    Operation *caller = localProgram.callStack()[i];
+    text += llvm::formatv(", {0} {1} in @{2}", isa<func::CallOp>(caller) ? "call" : "pass", localProgram.callPath()[i],
+                          caller->getParentOfType<FunctionOpInterface>().getName());
+  }
   return text;
 }
 
@@ -133,7 +151,7 @@ LogicalResult EntryVerifier::check(Operation *op, ArrayRef<RankValue> results) {
     Placement placement(localProgram.mesh(), misfit.empty() ? sharding : ShardingAttr(), whole.tensor.shape());
     std::optional<Mismatch> mismatch;
     if (misfit.empty())
-      mismatch = placement.compare(result, whole.tensor, options.tolerance, report.worstError);
+      mismatch = placement.compare(result, whole.tensor, toleranceFor(whole.tensor), report.worstError);
     ++report.values;
     if (misfit.empty() && !mismatch)
       continue;
@@ -180,7 +198,7 @@ LogicalResult EntryVerifier::checkResults(FunctionOpInterface localEntry, ArrayR
     std::optional<Mismatch> mismatch;
     if (misfit.empty())
       mismatch = Placement(localProgram.mesh(), sharding, expected[0].shape())
-                     .compare(found, expected[0], options.tolerance, report.worstError);
+                     .compare(found, expected[0], toleranceFor(expected[0]), report.worstError);
     ++report.values;
     if (misfit.empty() && !mismatch)
       continue;
@@ -236,7 +254,7 @@ LogicalResult tp::verifyPartition(ModuleOp global, ModuleOp local, const VerifyO
     if (function.isPublic() && !function.isExternal())
       publics.push_back(function);
   }
-  RandomInputs inputs(options.seed);
+  RandomInputs inputs(options.seed, options.integers);
   for (FunctionOpInterface entry : entries.empty() ? publics : entries) {
     EntryVerifier verifier(global, local, entry, options, inputs);
     LogicalResult verified = verifier.run();
