@@ -50,6 +50,9 @@ using Vectors = llvm::DenseMap<Value, Value>;
 // Evaluates an elementwise op or a splat constant on the vectors of its operands, into `vectors`.
 void evaluate(KernelBuilder &b, mlir::Operation *op, Vectors &vectors, int64_t lanes = kLanes);
 
+// The hyperbolic tangent of a vector.
+Value tanh(KernelBuilder &b, Value z, int64_t lanes = kLanes);
+
 // Elementwise ops, constants, copies.
 void emitElementwise(KernelBuilder &b, Kernel &kernel);
 // A copy into another layout.

@@ -1,5 +1,7 @@
 #include "Layouts.h"
 
+#include "mlir/Dialect/Math/IR/Math.h"
+
 using namespace mlir;
 
 namespace tp::cpu {
@@ -41,7 +43,7 @@ func::FuncOp calleeOf(func::CallOp call) {
 
 bool isElementwise(Operation *op) {
   return isa<arith::AddFOp, arith::SubFOp, arith::MulFOp, arith::DivFOp, arith::AddIOp, arith::SubIOp, arith::MulIOp,
-             arith::TruncFOp, arith::ExtFOp, ActivationOp>(op);
+             arith::TruncFOp, arith::ExtFOp, math::TanhOp, ActivationOp>(op);
 }
 
 bool isSplat(Operation *op) {

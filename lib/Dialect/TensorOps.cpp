@@ -189,6 +189,7 @@ LogicalResult SdpaOp::verify() {
       failed(expectShape(*this, getValue(), {q[0], k[1], k[2], shapeOf(getValue())[3]}, "(C1) value")) ||
       failed(expectShape(*this, getResult(), {q[0], q[1], q[2], shapeOf(getValue())[3]}, "(C1) result")) ||
       failed(expectShape(*this, getPosition(), {q[0]}, "(C3) position")) ||
+      failed(expectShape(*this, getLength(), {q[0]}, "(C3) length")) ||
       failed(expectShape(*this, getHeadOffset(), {}, "(C3) head_offset")))
     return failure();
   if (!getHeadOffset() && q[2] != k[2] * (int64_t)getGroup())
@@ -214,6 +215,8 @@ ShardingRule SdpaOp::getShardingRule() {
     b.rule.shifts.push_back({3, s, /*minus=*/false});
     b.operand({batch});
   }
+  if (getLength())
+    b.operand({batch});
   if (getHeadOffset())
     b.operand({});
   b.result({batch, s, heads, ev});

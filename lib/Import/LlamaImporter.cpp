@@ -1,33 +1,7 @@
-// The Llama family: Llama, Mistral, Qwen2, Qwen3 (pre-norm blocks, RMS norm, rotary positions, gated MLP).
-#include "ModelImporter.h"
-#include "tp/Checkpoint/Names.h"
+#include "LlamaImporter.h"
 
 using namespace mlir;
 using namespace tp;
-
-namespace {
-
-class LlamaImporter : public ModelImporter {
-public:
-  LlamaImporter(MLIRContext &context, const Checkpoint &checkpoint, const ImportOptions &options);
-
-private:
-  SmallVector<Parameter> modelParameters() const override;
-  SmallVector<Parameter> layerParameters(int64_t n) const override;
-  Value embed(const Arguments &arguments, int64_t rows) override {
-    return embedding(arguments["tokens"], arguments["table"]);
-  }
-  Value layer(Value x, Arguments &arguments, int64_t n) override;
-  Value head(Value x, const Arguments &arguments) override;
-
-  RotaryAttr rotary() const;
-  AttentionOp attention(Value x, const Arguments &arguments);
-
-  LlamaNames names;
-  bool tied;
-};
-
-} // namespace
 
 LlamaImporter::LlamaImporter(MLIRContext &context, const Checkpoint &checkpoint, const ImportOptions &options)
     : ModelImporter(context, checkpoint, options), names(checkpoint.format()) {
@@ -41,7 +15,7 @@ LlamaImporter::LlamaImporter(MLIRContext &context, const Checkpoint &checkpoint,
 SmallVector<Parameter> LlamaImporter::modelParameters() const {
   int64_t v = config.vocabSize, d = config.hiddenSize;
   SmallVector<Parameter> result = {parameter("table", names.embedding(), {v, d}),
-                                   parameter("final_norm", names.finalNorm(), {d})};
+                                   norm("final_norm", names.finalNorm(), d)};
   if (!tied)
     result.push_back(parameter("head", names.head(), {v, d}));
   return result;
@@ -56,12 +30,12 @@ SmallVector<Parameter> LlamaImporter::layerParameters(int64_t n) const {
       result.push_back(parameter(key, name, shape));
   };
   auto bias = LlamaNames::biasOf;
-  add("attn_norm", names.attnNorm(n), {d});
+  result.push_back(norm("attn_norm", names.attnNorm(n), d));
   add("wq", names.q(n), {q, d});
   add("wk", names.k(n), {kv, d});
   add("wv", names.v(n), {kv, d});
   add("wo", names.o(n), {d, q});
-  add("ffn_norm", names.ffnNorm(n), {d});
+  result.push_back(norm("ffn_norm", ffnNormName(n), d));
   add("gate", names.gate(n), {f, d});
   add("up", names.up(n), {f, d});
   add("down", names.down(n), {d, f});
@@ -72,44 +46,38 @@ SmallVector<Parameter> LlamaImporter::layerParameters(int64_t n) const {
   add("gate_bias", bias(names.gate(n)), {f}, config.mlpBias);
   add("up_bias", bias(names.up(n)), {f}, config.mlpBias);
   add("down_bias", bias(names.down(n)), {d}, config.mlpBias);
-  add("q_norm", names.qNorm(n), {config.headDim}, config.architecture == "qwen3");
-  add("k_norm", names.kNorm(n), {config.headDim}, config.architecture == "qwen3");
+  if (hasHeadNorms())
+    result.append({norm("q_norm", names.qNorm(n), config.headDim), norm("k_norm", names.kNorm(n), config.headDim)});
   return result;
 }
 
-RotaryAttr LlamaImporter::rotary() const {
-  const RopeScaling &scaling = config.ropeScaling;
+// Where only some layers have a window, those are of a kind of their own.
+std::string LlamaImporter::layerKind(int64_t n) const {
+  return !config.slidingLayers.empty() && config.windowOf(n) > 0 ? "window" : "";
+}
+
+RotaryAttr LlamaImporter::rotary(int64_t n) const {
+  bool local = config.localRopeBase > 0 && config.windowOf(n) > 0;
+  RopeScaling scaling = local ? RopeScaling() : config.ropeScaling;
   StringRef name = scaling.type == RopeScaling::Type::Linear   ? "linear"
                    : scaling.type == RopeScaling::Type::Llama3 ? "llama3"
                                                                : "";
   int64_t dim = config.ropeDim == config.headDim ? 0 : config.ropeDim;
-  return RotaryAttr::get(f32.getContext(), APFloat(config.ropeBase), dim, config.ropeInterleaved,
-                         StringAttr::get(f32.getContext(), name), APFloat(scaling.factor),
+  return RotaryAttr::get(f32.getContext(), APFloat(local ? config.localRopeBase : config.ropeBase), dim,
+                         config.ropeInterleaved, StringAttr::get(f32.getContext(), name), APFloat(scaling.factor),
                          APFloat(scaling.lowFreqFactor), APFloat(scaling.highFreqFactor), scaling.originalContext);
 }
 
-AttentionOp LlamaImporter::attention(Value x, const Arguments &a) {
-  RankedTensorType type = cast<RankedTensorType>(x.getType()).clone(f32);
-  return AttentionOp::create(b, loc, TypeRange{type, cacheType, cacheType}, x, a["wq"], a["wk"], a["wv"], a["wo"],
-                             a["bq"], a["bk"], a["bv"], a["bo"], a["q_norm"], a["k_norm"], a["k"], a["v"],
-                             a["position"], b.getI64IntegerAttr(config.heads), b.getI64IntegerAttr(config.kvHeads),
-                             b.getI64IntegerAttr(config.headDim), rotary(), b.getUnitAttr(),
-                             b.getI64IntegerAttr(config.slidingWindow), FloatAttr(), b.getF64FloatAttr(config.normEps));
-}
-
 Value LlamaImporter::layer(Value x, Arguments &a, int64_t n) {
-  AttentionOp attended = attention(rmsNorm(x, a["attn_norm"]), a);
-  a.add("k", attended.getCaches()[0]);
-  a.add("v", attended.getCaches()[1]);
-  Value middle = add(x, attended.getResult());
-  return add(middle, MlpOp::create(b, loc, x.getType(), rmsNorm(middle, a["ffn_norm"]), a["gate"], a["up"], a["down"],
-                                   a["gate_bias"], a["up_bias"], a["down_bias"], activation()));
+  auto normed = [&](Value y, StringRef key) { return a[key] ? rmsNorm(y, a[key], f32) : y; };
+  AttentionForm form{/*causal=*/true, rotary(n), config.windowOf(n)};
+  Value attended = normed(attention(rmsNorm(x, a["attn_norm"]), a, form), "post_attn_norm");
+  Value middle = add(x, attended);
+  return add(middle, normed(mlp(rmsNorm(middle, a["ffn_norm"]), a), "post_ffn_norm"));
 }
 
 Value LlamaImporter::head(Value x, const Arguments &a) {
-  auto shape = cast<RankedTensorType>(x.getType()).getShape();
-  return LogitsOp::create(b, loc, tensor({shape[0], shape[1], config.vocabSize}, f32), rmsNorm(x, a["final_norm"]),
-                          tied ? a["table"] : a["head"]);
+  return logits(rmsNorm(x, a["final_norm"]), tied ? a["table"] : a["head"]);
 }
 
 std::unique_ptr<ModelImporter> tp::makeLlamaImporter(MLIRContext &context, const Checkpoint &checkpoint,

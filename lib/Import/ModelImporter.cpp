@@ -34,14 +34,43 @@ Value ModelImporter::embedding(Value ids, Value table) {
 
 Value ModelImporter::add(Value x, Value y) { return arith::AddFOp::create(b, loc, x, y); }
 
-Value ModelImporter::rmsNorm(Value x, Value weight) {
-  auto type = cast<RankedTensorType>(x.getType()).clone(weightType);
+Value ModelImporter::rmsNorm(Value x, Value weight, Type element) {
+  auto type = cast<RankedTensorType>(x.getType()).clone(element ? element : weightType);
   return RmsNormOp::create(b, loc, type, x, weight, b.getF64FloatAttr(config.normEps));
 }
 
-Value ModelImporter::layerNorm(Value x, Value weight, Value bias) {
-  auto type = cast<RankedTensorType>(x.getType()).clone(weightType);
+Value ModelImporter::layerNorm(Value x, Value weight, Value bias, Type element) {
+  auto type = cast<RankedTensorType>(x.getType()).clone(element ? element : weightType);
   return LayerNormOp::create(b, loc, type, x, weight, bias, b.getF64FloatAttr(config.normEps));
+}
+
+Value ModelImporter::attention(Value x, Arguments &a, const AttentionForm &form) {
+  SmallVector<Type> types = {cast<RankedTensorType>(x.getType()).clone(f32)};
+  if (a["k"])
+    types.append({a["k"].getType(), a["v"].getType()});
+  auto scale = config.attentionScale ? b.getF64FloatAttr(config.attentionScale) : FloatAttr();
+  auto op = AttentionOp::create(b, loc, types, x, a["wq"], a["wk"], a["wv"], a["wo"], a["bq"], a["bk"], a["bv"],
+                                a["bo"], a["q_norm"], a["k_norm"], a["k"], a["v"], a["position"], a["length"],
+                                b.getI64IntegerAttr(config.heads), b.getI64IntegerAttr(config.kvHeads),
+                                b.getI64IntegerAttr(config.headDim), form.rotary,
+                                form.causal ? b.getUnitAttr() : UnitAttr(), b.getI64IntegerAttr(form.window), scale,
+                                b.getF64FloatAttr(config.normEps), b.getF64FloatAttr(config.attentionSoftcap));
+  if (a["k"]) {
+    a.add("k", op.getCaches()[0]);
+    a.add("v", op.getCaches()[1]);
+  }
+  return op.getResult();
+}
+
+Value ModelImporter::mlp(Value x, const Arguments &a) {
+  return MlpOp::create(b, loc, cast<RankedTensorType>(x.getType()).clone(f32), x, a["gate"], a["up"], a["down"],
+                       a["gate_bias"], a["up_bias"], a["down_bias"], activation());
+}
+
+Value ModelImporter::logits(Value x, Value weight) {
+  SmallVector<int64_t> shape(cast<RankedTensorType>(x.getType()).getShape());
+  shape.back() = cast<RankedTensorType>(weight.getType()).getDimSize(0);
+  return LogitsOp::create(b, loc, tensor(shape, f32), x, weight, b.getF64FloatAttr(config.finalSoftcap));
 }
 
 ActivationKindAttr ModelImporter::activation() const {

@@ -75,9 +75,21 @@ protected:
   Parameter parameter(llvm::StringRef key, const std::string &name, llvm::ArrayRef<int64_t> shape) const;
   mlir::Value embedding(mlir::Value ids, mlir::Value table);
   mlir::Value add(mlir::Value x, mlir::Value y);
-  // Norms of the residual stream, in the type that linears read.
-  mlir::Value rmsNorm(mlir::Value x, mlir::Value weight);
-  mlir::Value layerNorm(mlir::Value x, mlir::Value weight, mlir::Value bias);
+  // Norms of the residual stream, in the type that linears read or in `element`.
+  mlir::Value rmsNorm(mlir::Value x, mlir::Value weight, mlir::Type element = {});
+  mlir::Value layerNorm(mlir::Value x, mlir::Value weight, mlir::Value bias, mlir::Type element = {});
+  // How an attention differs from one that sees everything, without rotation.
+  struct AttentionForm {
+    bool causal = false;
+    RotaryAttr rotary = {};
+    int64_t window = 0; // 0: none
+  };
+  // tp.attention with the arguments wq, wk, wv, wo, bq, bk, bv, bo, q_norm, k_norm, k, v (caches, replaced by the new
+  // ones), position and length, as far as they are there.
+  mlir::Value attention(mlir::Value x, Arguments &arguments, const AttentionForm &form);
+  // tp.mlp with gate, up, down, gate_bias, up_bias, down_bias, as far as they are there.
+  mlir::Value mlp(mlir::Value x, const Arguments &arguments);
+  mlir::Value logits(mlir::Value x, mlir::Value weight);
   // Throws when the activation is none that tp.mlp has.
   ActivationKindAttr activation() const;
   [[noreturn]] void fail(const std::string &what) const { throw Error(checkpoint.path() + ": " + what); }
@@ -103,6 +115,9 @@ private:
 
 // Importers of the families.
 std::unique_ptr<ModelImporter> makeLlamaImporter(mlir::MLIRContext &, const Checkpoint &, const ImportOptions &);
+std::unique_ptr<ModelImporter> makeGemmaImporter(mlir::MLIRContext &, const Checkpoint &, const ImportOptions &);
+std::unique_ptr<ModelImporter> makeGpt2Importer(mlir::MLIRContext &, const Checkpoint &, const ImportOptions &);
+std::unique_ptr<ModelImporter> makeBertImporter(mlir::MLIRContext &, const Checkpoint &, const ImportOptions &);
 
 } // namespace tp
 

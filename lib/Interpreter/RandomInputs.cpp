@@ -49,6 +49,11 @@ static std::optional<int64_t> boundOfUse(OpOperand &use) {
   // Positions: the rows that stand there must fit into the cache.
   if (auto update = dyn_cast<KvUpdateOp>(op))
     return size(update.getCache(), 1) - size(update.getRows(), 1) + 1;
+  auto isLength = [&](auto attention) { return attention.getLength() == use.get(); };
+  if (auto attention = dyn_cast<AttentionOp>(op); attention && isLength(attention))
+    return size(attention.getKCache() ? attention.getKCache() : attention.getInput(), 1) + 1;
+  if (auto sdpa = dyn_cast<SdpaOp>(op); sdpa && isLength(sdpa))
+    return size(sdpa.getKey(), 1) + 1;
   if (auto attention = dyn_cast<AttentionOp>(op); attention && attention.getKCache())
     return size(attention.getKCache(), 1) - size(attention.getInput(), 1) + 1;
   if (auto sdpa = dyn_cast<SdpaOp>(op))

@@ -81,6 +81,14 @@ struct ApplyStrategy : tp::impl::ApplyStrategyBase<ApplyStrategy> {
     state(weight, sharding);
   }
 
+  // Tables of positions and of token types are small: split, each would need a sum of its own.
+  static bool isVocabulary(EmbeddingOp embedding) {
+    auto ids = dyn_cast<BlockArgument>(embedding.getIds());
+    auto function = ids ? dyn_cast<func::FuncOp>(ids.getOwner()->getParentOp()) : func::FuncOp();
+    auto input = function ? function.getArgAttrOfType<StringAttr>(ids.getArgNumber(), kInput) : StringAttr();
+    return !input || input.getValue() == "tokens";
+  }
+
   void annotate(func::FuncOp function) {
     function.walk([&](Operation *op) {
       if (auto attention = dyn_cast<AttentionOp>(op)) {
@@ -95,7 +103,10 @@ struct ApplyStrategy : tp::impl::ApplyStrategyBase<ApplyStrategy> {
       } else if (auto logits = dyn_cast<LogitsOp>(op)) {
         splitWeight(logits.getWeight(), 0);
       } else if (auto embedding = dyn_cast<EmbeddingOp>(op)) {
-        splitWeight(embedding.getTable(), 0);
+        if (isVocabulary(embedding))
+          splitWeight(embedding.getTable(), 0);
+        else
+          state(embedding.getTable(), Sharding::whole(2));
         annotateEmbedding(embedding);
       }
     });

@@ -11,7 +11,9 @@
 #include "tp/Checkpoint/Config.h"
 #include "tp/Support/Error.h"
 #include <cstdint>
+#include <map>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <span>
 #include <string>
@@ -36,6 +38,11 @@ struct TensorInfo {
   size_t file = 0;      ///< index into the checkpoint's weight files
   uint64_t offset = 0;  ///< bytes from the start of that file
   uint64_t bytes = 0;   ///< size in the file; 0 when the size of `typeName` is not known
+
+  // Of a view (Checkpoint::find); `file`, `offset`, `bytes` and `type` are those of the tensor that it looks at.
+  int64_t first = 0;  ///< element where it begins; transposed: column
+  int64_t stride = 0; ///< transposed: columns of the tensor; 0: not transposed
+  float addend = 0;   ///< added to every element
 
   int64_t elements() const;
 };
@@ -62,6 +69,9 @@ public:
 
   /// In the order of the file (GGUF) or by name (Hugging Face).
   const std::vector<TensorInfo> &tensors() const { return infos; }
+  /// Null when there is none. Behind the name of a tensor may stand what is to be made of it when it is read, in this
+  /// order: `.T` (a matrix, transposed), `[a:b]` (its rows a to b - 1; elements of a vector), `+1` (added to each
+  /// element): `attn.weight.T[0:48]` are rows 0 to 47 of the transpose of `attn.weight`.
   const TensorInfo *find(std::string_view name) const;
   bool hasWeights() const { return !infos.empty(); }
 
@@ -87,6 +97,9 @@ protected:
 private:
   std::vector<TensorInfo> infos;
   std::unordered_map<std::string, size_t> byName;
+  /// Views that were asked for, by name.
+  mutable std::map<std::string, TensorInfo, std::less<>> views;
+  mutable std::mutex viewsMutex;
 };
 
 } // namespace tp
