@@ -114,6 +114,8 @@ const TensorInfo *Checkpoint::find(std::string_view name) const {
 }
 
 const TensorInfo &Checkpoint::expect(std::string_view name, std::span<const int64_t> shape) const {
+  if (name.find('*') != name.npos)
+    return expectStack(name, shape);
   const TensorInfo *tensor = find(name);
   if (!tensor)
     throw Error("expected tensor " + quote(name) + " " + shapeText(shape) + ", found none of that name in " +
@@ -123,6 +125,20 @@ const TensorInfo &Checkpoint::expect(std::string_view name, std::span<const int6
                 ", in " + quote(location));
   checkReadable(*tensor);
   return *tensor;
+}
+
+const TensorInfo &Checkpoint::expectStack(std::string_view name, std::span<const int64_t> shape) const {
+  TensorInfo stack;
+  stack.name = name;
+  stack.shape.assign(shape.begin(), shape.end());
+  for (int64_t i = 0; i < shape[0]; ++i) {
+    std::string part(name);
+    part.replace(part.find('*'), 1, std::to_string(i));
+    stack.parts.push_back(expect(part, shape.subspan(1)));
+  }
+  stack.type = stack.parts.front().type;
+  std::lock_guard<std::mutex> lock(viewsMutex);
+  return views.insert_or_assign(stack.name, std::move(stack)).first->second;
 }
 
 void Checkpoint::checkReadable(const TensorInfo &tensor) const {
@@ -141,7 +157,15 @@ void Checkpoint::readRows(const TensorInfo &tensor, int64_t firstRow, int64_t ro
     return;
   const uint8_t *data = files.at(tensor.file)->data() + tensor.offset;
   int64_t width = tensor.elements() / all;
-  if (tensor.stride == 0) {
+  int64_t first = firstRow * width, end = first + rows * width;
+  if (!tensor.parts.empty()) {
+    float *to = out;
+    for (const TensorInfo &part : tensor.parts) {
+      int64_t size = part.elements(), a = std::clamp<int64_t>(first, 0, size), z = std::clamp<int64_t>(end, 0, size);
+      dequantize(part.type, files.at(part.file)->data() + part.offset, a, z - a, to);
+      to += z - a, first -= size, end -= size;
+    }
+  } else if (tensor.stride == 0) {
     dequantize(tensor.type, data, tensor.first + firstRow * width, rows * width, out);
   } else {
     std::vector<float> column(static_cast<size_t>(rows));

@@ -142,6 +142,11 @@ void GgufCheckpoint::readShape(const KeyReader &keys) {
   else
     model.normEps = keys.positive("attention.layer_norm_rms_epsilon")
                         .value_or(keys.positive("attention.layer_norm_epsilon").value_or(0));
+  model.experts.count = keys.integer("expert_count", 0, maxHeads).value_or(0);
+  if (model.experts.count && known) {
+    model.experts.perToken = keys.needInteger("expert_used_count", 1, model.experts.count);
+    model.experts.intermediateSize = model.intermediateSize;
+  }
   if (const json *window = keys.find("attention.sliding_window"); window && window->is_number_integer())
     model.slidingWindow = *keys.integer("attention.sliding_window", 0, maxContext);
 }

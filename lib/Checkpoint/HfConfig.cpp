@@ -48,8 +48,10 @@ struct Family {
 constexpr Family families[] = {
     {.name = "llama", .contextLength = 2048},
     {.name = "mistral", .contextLength = 131072, .kvHeads = 8, .slidingWindow = 4096},
+    {.name = "mixtral", .contextLength = 131072, .kvHeads = 8},
     {.name = "qwen2", .contextLength = 32768, .kvHeads = 32, .qkvBias = true},
     {.name = "qwen3", .contextLength = 32768, .kvHeads = 32, .headDim = 128},
+    {.name = "qwen3_moe", .contextLength = 32768, .kvHeads = 4},
     {.name = "gemma",
      .contextLength = 8192,
      .kvHeads = 16,
@@ -138,6 +140,23 @@ void readDimensions(const KeyReader &keys, const Family *family, const std::stri
     checkHeads(model, where);
 }
 
+/// The families with experts name the same things differently.
+void readExperts(const KeyReader &keys, std::string_view family, ModelConfig &model) {
+  bool mixtral = family == "mixtral";
+  if (!mixtral && family != "qwen3_moe")
+    return;
+  ExpertConfig &experts = model.experts;
+  experts.count = keys.integer(mixtral ? "num_local_experts" : "num_experts", 1, maxHeads).value_or(mixtral ? 8 : 128);
+  experts.perToken = keys.integer("num_experts_per_tok", 1, experts.count).value_or(mixtral ? 2 : 8);
+  experts.intermediateSize =
+      mixtral ? model.intermediateSize : keys.integer("moe_intermediate_size", 1, maxVocab).value_or(768);
+  experts.normalised = mixtral || keys.boolean("norm_topk_prob").value_or(false);
+  if (keys.integer("decoder_sparse_step", 1, maxLayers).value_or(1) != 1)
+    keys.wrong("decoder_sparse_step", "1, as experts in some layers only are not supported");
+  if (const json *dense = keys.find("mlp_only_layers"); dense && !dense->empty())
+    keys.wrong("mlp_only_layers", "an empty list, as experts in some layers only are not supported");
+}
+
 RopeScaling::Type scalingType(const std::string &name) {
   using Type = RopeScaling::Type;
   return name == "none"     ? Type::None
@@ -220,13 +239,13 @@ void readRope(const KeyReader &keys, const Family *family, const std::string &wh
 void readWindows(const KeyReader &keys, const Family &family, ModelConfig &model) {
   if (!keys.isNull("sliding_window"))
     model.slidingWindow = keys.integer("sliding_window", 1, maxContext).value_or(family.slidingWindow);
-  bool qwen = family.qkvBias || family.name == "qwen3";
+  bool qwen = family.qkvBias || family.name == "qwen3" || family.name == "qwen3_moe";
   if (qwen && !keys.boolean("use_sliding_window").value_or(false))
     model.slidingWindow = 0;
   else if (qwen && !model.slidingWindow && !keys.isNull("sliding_window"))
     model.slidingWindow = 4096;
   // Llama has no window, whatever its configuration says.
-  if (!qwen && !family.slidingWindow)
+  if (!qwen && !family.slidingWindow && family.name != "mixtral")
     model.slidingWindow = 0;
   if (!model.slidingWindow)
     return;
@@ -315,6 +334,7 @@ ModelConfig readHfConfig(const json &config, const std::string &where) {
   model.attentionOutputBias = family->biases || keys.boolean("attention_bias").value_or(false);
   model.attentionBias = family->qkvBias || model.attentionOutputBias;
   model.mlpBias = family->biases || keys.boolean("mlp_bias").value_or(false);
+  readExperts(keys, family->name, model);
   readWindows(keys, *family, model);
   if (model.architecture.starts_with("gemma"))
     readGemma(keys, model);

@@ -14,7 +14,7 @@ Value tanh(KernelBuilder &b, Value z, int64_t n) {
   return b.subf(one, b.divf(two, b.addf(one, math::ExpOp::create(b, b.mulf(two, z)))));
 }
 
-static Value activate(KernelBuilder &b, ActivationKind kind, Value x, int64_t n) {
+Value activate(KernelBuilder &b, ActivationKind kind, Value x, int64_t n) {
   Value one = b.splat(1, n);
   auto half = [&](Value y) { return b.mulf(b.mulf(b.splat(0.5, n), x), b.addf(one, y)); };
   switch (kind) {

@@ -12,7 +12,7 @@ MemRefType physicalType(RankedTensorType type, StringRef layout) {
   int64_t pack = paired ? 2 : 1;
   SmallVector<int64_t> shape(s);
   if (layout == "panel")
-    shape = {ceilDiv(s[0], kLanes), ceilDiv(s[1], pack), kLanes * pack};
+    shape = {ceilDiv(type.getNumElements() / s.back(), kLanes), ceilDiv(s.back(), pack), kLanes * pack};
   else if (layout == "keys")
     shape = {s[0], s[2], roundUp(s[1], kKeyBlock) / kLanes, ceilDiv(s[3], pack), kLanes * pack};
   else if (layout == "values")

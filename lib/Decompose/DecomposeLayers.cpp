@@ -111,6 +111,22 @@ void decompose(MlpOp op) {
   op->erase();
 }
 
+void decompose(MoeOp op) {
+  OpBuilder b(op);
+  LayerBuilder l{b, op.getLoc()};
+  Value logits = l.linear(op.getInput(), op.getRouter(), Value());
+  Value gates = RouteOp::create(b, l.loc, logits.getType(), logits, op.getTopKAttr(), op.getNormalisedAttr());
+  Type element = typeOf(op.getUp()).getElementType();
+  SmallVector<int64_t> shape(typeOf(gates).getShape());
+  shape.push_back(typeOf(op.getUp()).getDimSize(1));
+  Value hidden = ExpertUpOp::create(b, l.loc, RankedTensorType::get(shape, element), op.getActivationAttr(),
+                                    l.cast(op.getInput(), element), gates, op.getGate(), op.getUp());
+  Value result =
+      ExpertDownOp::create(b, l.loc, typeOf(op.getInput()).clone(b.getF32Type()), hidden, gates, op.getDown());
+  op->replaceAllUsesWith(ValueRange(l.cast(result, typeOf(op.getResult()).getElementType())));
+  op->erase();
+}
+
 void decompose(LogitsOp op) {
   OpBuilder b(op);
   LayerBuilder l{b, op.getLoc()};
@@ -130,6 +146,8 @@ struct DecomposeLayers : tp::impl::DecomposeLayersBase<DecomposeLayers> {
         decompose(attention);
       else if (auto mlp = dyn_cast<MlpOp>(op))
         decompose(mlp);
+      else if (auto moe = dyn_cast<MoeOp>(op))
+        decompose(moe);
       else if (auto logits = dyn_cast<LogitsOp>(op))
         decompose(logits);
     });

@@ -1,4 +1,5 @@
 // Verifiers, sharding rules and syntax of the ops that layers are made of.
+#include "RuleBuilder.h"
 #include "Verify.h"
 
 #include "llvm/ADT/TypeSwitch.h"
@@ -34,28 +35,6 @@ void tp::printReduceKind(OpAsmPrinter &printer, Operation *, ReduceKindAttr kind
 
 #define GET_OP_CLASSES
 #include "tp/Dialect/TpOps.cpp.inc"
-
-namespace {
-// Builds a rule one tensor at a time.
-struct RuleBuilder {
-  ShardingRule rule;
-
-  SmallVector<unsigned> addFactors(ArrayRef<int64_t> sizes) {
-    SmallVector<unsigned> ids;
-    for (int64_t size : sizes)
-      ids.push_back(rule.addFactor(size));
-    return ids;
-  }
-  static TensorFactors dims(ArrayRef<unsigned> factors) {
-    TensorFactors result;
-    for (unsigned factor : factors)
-      result.push_back({{factor}, 1});
-    return result;
-  }
-  void operand(ArrayRef<unsigned> factors) { rule.operands.push_back(dims(factors)); }
-  void result(ArrayRef<unsigned> factors) { rule.results.push_back(dims(factors)); }
-};
-} // namespace
 
 //===-- linear
 //---------------------------------------------------------------------------------------------------------------------===//

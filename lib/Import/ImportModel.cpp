@@ -11,10 +11,10 @@ struct Family {
 } // namespace
 
 static constexpr Family families[] = {
-    {"llama", makeLlamaImporter},       {"mistral", makeLlamaImporter}, {"qwen2", makeLlamaImporter},
-    {"qwen3", makeLlamaImporter},       {"gemma", makeGemmaImporter},   {"gemma2", makeGemmaImporter},
-    {"gemma3", makeGemmaImporter},      // GGUF
-    {"gemma3_text", makeGemmaImporter}, // Hugging Face
+    {"llama", makeLlamaImporter},       {"mistral", makeLlamaImporter}, {"mixtral", makeLlamaImporter},
+    {"qwen2", makeLlamaImporter},       {"qwen3", makeLlamaImporter},   {"qwen3_moe", makeLlamaImporter},
+    {"gemma", makeGemmaImporter},       {"gemma2", makeGemmaImporter},  {"gemma3", makeGemmaImporter}, // GGUF
+    {"gemma3_text", makeGemmaImporter},                                                                // Hugging Face
     {"gpt2", makeGpt2Importer},         {"bert", makeBertImporter},
 };
 

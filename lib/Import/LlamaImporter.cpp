@@ -4,7 +4,7 @@ using namespace mlir;
 using namespace tp;
 
 LlamaImporter::LlamaImporter(MLIRContext &context, const Checkpoint &checkpoint, const ImportOptions &options)
-    : ModelImporter(context, checkpoint, options), names(checkpoint.format()) {
+    : ModelImporter(context, checkpoint, options), names(checkpoint.format(), config.architecture) {
   auto type = config.ropeScaling.type;
   if (type != RopeScaling::Type::None && type != RopeScaling::Type::Linear && type != RopeScaling::Type::Llama3)
     fail("rotary scaling '" + config.ropeScaling.name + "' is not supported; expected none, linear or llama3");
@@ -23,7 +23,7 @@ SmallVector<Parameter> LlamaImporter::modelParameters() const {
 
 SmallVector<Parameter> LlamaImporter::layerParameters(int64_t n) const {
   int64_t d = config.hiddenSize, q = config.heads * config.headDim, kv = config.kvHeads * config.headDim,
-          f = config.intermediateSize;
+          f = config.intermediateSize, x = config.experts.count;
   SmallVector<Parameter> result;
   auto add = [&](StringRef key, const std::string &name, ArrayRef<int64_t> shape, bool present = true) {
     if (present)
@@ -36,9 +36,17 @@ SmallVector<Parameter> LlamaImporter::layerParameters(int64_t n) const {
   add("wv", names.v(n), {kv, d});
   add("wo", names.o(n), {d, q});
   result.push_back(norm("ffn_norm", ffnNormName(n), d));
-  add("gate", names.gate(n), {f, d});
-  add("up", names.up(n), {f, d});
-  add("down", names.down(n), {d, f});
+  if (x) {
+    f = config.experts.intermediateSize;
+    add("router", names.router(n), {x, d});
+    add("gate", names.expertGate(n), {x, f, d});
+    add("up", names.expertUp(n), {x, f, d});
+    add("down", names.expertDown(n), {x, d, f});
+  } else {
+    add("gate", names.gate(n), {f, d});
+    add("up", names.up(n), {f, d});
+    add("down", names.down(n), {d, f});
+  }
   add("bq", bias(names.q(n)), {q}, config.attentionBias);
   add("bk", bias(names.k(n)), {kv}, config.attentionBias);
   add("bv", bias(names.v(n)), {kv}, config.attentionBias);

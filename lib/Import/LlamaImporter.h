@@ -1,4 +1,5 @@
-// The Llama family: Llama, Mistral, Qwen2, Qwen3 (pre-norm blocks, RMS norm, rotary positions, gated MLP).
+// The Llama family: Llama, Mistral, Qwen2, Qwen3 (pre-norm blocks, RMS norm, rotary positions, gated MLP), and with a
+// mixture of experts Mixtral and Qwen3-MoE.
 #ifndef TP_LIB_IMPORT_LLAMAIMPORTER_H
 #define TP_LIB_IMPORT_LLAMAIMPORTER_H
 
@@ -28,7 +29,7 @@ protected:
   }
   // The norm before the MLP.
   virtual std::string ffnNormName(int64_t n) const { return names.ffnNorm(n); }
-  virtual bool hasHeadNorms() const { return config.architecture == "qwen3"; }
+  virtual bool hasHeadNorms() const { return config.architecture.starts_with("qwen3"); }
 
   LlamaNames names;
 

@@ -63,8 +63,13 @@ Value ModelImporter::attention(Value x, Arguments &a, const AttentionForm &form)
 }
 
 Value ModelImporter::mlp(Value x, const Arguments &a) {
-  return MlpOp::create(b, loc, cast<RankedTensorType>(x.getType()).clone(f32), x, a["gate"], a["up"], a["down"],
-                       a["gate_bias"], a["up_bias"], a["down_bias"], activation());
+  Type type = cast<RankedTensorType>(x.getType()).clone(f32);
+  if (a["router"])
+    return MoeOp::create(b, loc, type, x, a["router"], a["gate"], a["up"], a["down"], activation(),
+                         b.getI64IntegerAttr(config.experts.perToken),
+                         config.experts.normalised ? b.getUnitAttr() : UnitAttr());
+  return MlpOp::create(b, loc, type, x, a["gate"], a["up"], a["down"], a["gate_bias"], a["up_bias"], a["down_bias"],
+                       activation());
 }
 
 Value ModelImporter::logits(Value x, Value weight) {

@@ -87,7 +87,7 @@ protected:
   // tp.attention with the arguments wq, wk, wv, wo, bq, bk, bv, bo, q_norm, k_norm, k, v (caches, replaced by the new
   // ones), position and length, as far as they are there.
   mlir::Value attention(mlir::Value x, Arguments &arguments, const AttentionForm &form);
-  // tp.mlp with gate, up, down, gate_bias, up_bias, down_bias, as far as they are there.
+  // tp.mlp with gate, up, down, gate_bias, up_bias, down_bias, as far as they are there; with a router, tp.moe.
   mlir::Value mlp(mlir::Value x, const Arguments &arguments);
   mlir::Value logits(mlir::Value x, mlir::Value weight);
   // Throws when the activation is none that tp.mlp has.

@@ -101,8 +101,9 @@ Tensor RandomInputs::make(FunctionOpInterface function, unsigned i) {
   bool isBias = parameter && parameter.getValue().contains("bias");
   if (tensor.rank() == 1)
     fillFloats(tensor, stream, isBias ? 0.0f : 1.0f, isBias ? 0.3f : 0.1f);
-  else if (tensor.rank() == 2)
-    fillFloats(tensor, stream, 0, 0.5f / std::sqrt(static_cast<float>(std::max<int64_t>(1, tensor.dim(1)))));
+  else if (tensor.rank() == 2 || (parameter && tensor.rank() > 2))
+    fillFloats(tensor, stream, 0,
+               0.5f / std::sqrt(static_cast<float>(std::max<int64_t>(1, tensor.dim(tensor.rank() - 1)))));
   else
     fillFloats(tensor, stream, 0, 1);
   if (parameter)

@@ -347,6 +347,8 @@ private:
                                                        : isa<RopeOp, RmsNormOp>(op) ? 1
                                                                                     : op->getNumOperands()),
                           zero);
+    if (auto up = dyn_cast<ExpertUpOp>(op))
+      return zero(up.getUp());
     if (isa<arith::MulFOp>(op))
       return zero(op->getOperand(0)) && zero(op->getOperand(1));
     return false;

@@ -34,10 +34,11 @@ struct TensorInfo {
   std::string name;
   std::vector<int64_t> shape; ///< row-major, outermost first (GGUF's reversed order is undone); empty: a scalar
   ElementType type = ElementType::Other;
-  std::string typeName; ///< as the file spells it, e.g. "Q6_K", "I64"
-  size_t file = 0;      ///< index into the checkpoint's weight files
-  uint64_t offset = 0;  ///< bytes from the start of that file
-  uint64_t bytes = 0;   ///< size in the file; 0 when the size of `typeName` is not known
+  std::string typeName;               ///< as the file spells it, e.g. "Q6_K", "I64"
+  size_t file = 0;                    ///< index into the checkpoint's weight files
+  uint64_t offset = 0;                ///< bytes from the start of that file
+  uint64_t bytes = 0;                 ///< size in the file; 0 when the size of `typeName` is not known
+  std::vector<TensorInfo> parts = {}; ///< a stack: its elements are those of these, one after the other
 
   // Of a view (Checkpoint::find); `file`, `offset`, `bytes` and `type` are those of the tensor that it looks at.
   int64_t first = 0;  ///< element where it begins; transposed: column
@@ -76,6 +77,7 @@ public:
   bool hasWeights() const { return !infos.empty(); }
 
   /// The tensor `name`; an error when it is missing, has another shape, or has a type that cannot be read.
+  /// A name with an asterisk is a stack: "a.*.b" [2, 3] is the tensors "a.0.b" and "a.1.b", [3] each.
   const TensorInfo &expect(std::string_view name, std::span<const int64_t> shape) const;
   /// An error when the tensor's type cannot be read as float32. Call it early, for the tensors that a model uses.
   void checkReadable(const TensorInfo &tensor) const;
@@ -95,9 +97,11 @@ protected:
   std::vector<std::unique_ptr<checkpoint::MappedFile>> files;
 
 private:
+  const TensorInfo &expectStack(std::string_view name, std::span<const int64_t> shape) const;
+
   std::vector<TensorInfo> infos;
   std::unordered_map<std::string, size_t> byName;
-  /// Views that were asked for, by name.
+  /// Views and stacks that were asked for, by name.
   mutable std::map<std::string, TensorInfo, std::less<>> views;
   mutable std::mutex viewsMutex;
 };

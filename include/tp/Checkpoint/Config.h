@@ -43,6 +43,14 @@ struct RopeScaling {
   std::string factorsTensor;
 };
 
+/// A mixture of experts in place of a layer's feed-forward part.
+struct ExpertConfig {
+  int64_t count = 0; ///< 0: the model has none
+  int64_t perToken = 0;
+  int64_t intermediateSize = 0;
+  bool normalised = true; ///< the weights of a token's experts add up to 1
+};
+
 struct ModelConfig {
   std::string architecture;               ///< "llama", "qwen2", ...: GGUF general.architecture, HF model_type
   std::vector<std::string> architectures; ///< HF class names, e.g. "LlamaForCausalLM"; empty for GGUF
@@ -62,6 +70,7 @@ struct ModelConfig {
   bool attentionBias = false;       ///< q, k and v have a bias
   bool attentionOutputBias = false; ///< the attention's output projection has a bias
   bool mlpBias = false;
+  ExpertConfig experts;
   int64_t slidingWindow = 0; ///< positions a query sees, itself included; 0 = all
   /// Which layers have the window; empty: all.
   std::vector<bool> slidingLayers;

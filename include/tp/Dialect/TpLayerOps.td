@@ -60,6 +60,27 @@ def Tp_MlpOp : Tp_PureOp<"mlp", [AttrSizedOperandSegments]> {
   }];
 }
 
+def Tp_MoeOp : Tp_PureOp<"moe"> {
+  let summary = "a mixture-of-experts layer";
+  let description = [{
+    For each row the `top_k` experts that the router likes best, their results added with its weights (see `tp.route`). Expert e is a
+    feed-forward layer as in `tp.mlp` with the matrices [e] of `gate` and `up` [X, F, D] and `down` [X, D, F]; `router` is [X, D].
+
+    ```mlir
+    %y = tp.moe %x router(%r) gate(%g) up(%u) down(%d) {activation = #tp.activation_kind<silu>, top_k = 2, normalised}
+        : (tensor<1x3x32xf32>, tensor<8x32xf32>, tensor<8x64x32xf32>, tensor<8x64x32xf32>, tensor<8x32x64xf32>) -> tensor<1x3x32xf32>
+    ```
+
+    Constraints: (C1) weights have the shapes above; (C2) the result has the input's shape; (C3) 1 <= `top_k` <= X.
+  }];
+  let arguments = (ins Tp_FloatTensor:$input, Tp_FloatTensor:$router, Optional<Tp_FloatTensor>:$gate, Tp_FloatTensor:$up,
+      Tp_FloatTensor:$down, Tp_ActivationKindAttr:$activation, ConfinedAttr<I64Attr, [IntPositive]>:$top_k, UnitAttr:$normalised);
+  let results = (outs Tp_FloatTensor:$result);
+  let assemblyFormat = [{
+    $input `router` `(` $router `)` (`gate` `(` $gate^ `)`)? `up` `(` $up `)` `down` `(` $down `)` attr-dict `:` functional-type(operands, results)
+  }];
+}
+
 def Tp_LogitsOp : Tp_PureOp<"logits"> {
   let summary = "the logits head";
   let description = [{

@@ -60,6 +60,7 @@ private:
 // The parts of the built-in registry, one file each.
 void addTensorOpKernels(KernelRegistry &registry);
 void addLayerKernels(KernelRegistry &registry);
+void addExpertKernels(KernelRegistry &registry);
 void addCollectiveKernels(KernelRegistry &registry);
 void addArithKernels(KernelRegistry &registry);
 void addShapeKernels(KernelRegistry &registry);
