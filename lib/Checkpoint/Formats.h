@@ -21,6 +21,9 @@ void readHfSpecials(const std::string &directory, ModelConfig &config);
 inline constexpr int64_t maxLayers = 1 << 16, maxHeads = 1 << 16, maxWidth = 1 << 24, maxVocab = 1 << 28,
                          maxContext = (int64_t(1) << 31) - 1;
 
+/// Whether it is a known family whose positions are rotations.
+bool isRotary(std::string_view architecture);
+
 /// Refuses head counts that cannot be grouped.
 void checkHeads(const ModelConfig &config, const std::string &where);
 

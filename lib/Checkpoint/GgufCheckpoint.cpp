@@ -47,6 +47,7 @@ private:
   void readShape(const KeyReader &keys);
   void readRope(const KeyReader &keys);
   void readScaling(const KeyReader &keys);
+  void readFamily(const KeyReader &keys);
   void readSpecials();
   const GgufValue *array(const std::string &key, GgufType element) const;
   uint64_t tokenCount() const;
@@ -75,13 +76,35 @@ void GgufCheckpoint::readConfig() {
   KeyReader keys(model.raw, where, model.architecture + ".");
   readShape(keys);
   readRope(keys);
+  readFamily(keys);
   readSpecials();
   model.tieEmbeddings = hasWeights() && !find("output.weight");
-  model.attentionBias = find("blk.0.attn_q.bias");
+  model.attentionBias = find("blk.0.attn_q.bias") || find("blk.0.attn_qkv.bias");
   model.attentionOutputBias = find("blk.0.attn_output.bias");
   model.mlpBias = find("blk.0.ffn_up.bias");
-  if (isKnownFamily(model.architecture))
-    model.hiddenAct = "silu";
+}
+
+/// What the format leaves to the family's name.
+void GgufCheckpoint::readFamily(const KeyReader &keys) {
+  const std::string &name = model.architecture;
+  if (!isKnownFamily(name))
+    return;
+  bool gemma = name.starts_with("gemma");
+  model.hiddenAct = gemma || name == "gpt2" ? "gelu_pytorch_tanh" : name == "bert" ? "gelu" : "silu";
+  if (const TensorInfo *types = find("token_types.weight"))
+    model.tokenTypes = types->shape.empty() ? 0 : types->shape[0];
+  if (int64_t pattern = name == "gemma2" ? 2 : name == "gemma3" ? 6 : 0)
+    for (int64_t n = 0; n < model.layers; ++n)
+      model.slidingLayers.push_back((n + 1) % pattern != 0);
+  if (name == "gemma2") {
+    model.attentionSoftcap = keys.positive("attn_logit_softcapping").value_or(0);
+    model.finalSoftcap = keys.positive("final_logit_softcapping").value_or(0);
+  }
+  if (name == "gemma3")
+    model.localRopeBase = 10000;
+  // The models of 27 billion weights scale by hidden size / heads, which the format does not say.
+  if ((name == "gemma2" && model.layers == 46) || (name == "gemma3" && model.layers == 62))
+    model.attentionScale = 1 / std::sqrt(double(model.hiddenSize) / double(model.heads));
 }
 
 /// The dimensions. Families that the reader does not know may lack a key or have one value per layer.
@@ -112,9 +135,18 @@ void GgufCheckpoint::readShape(const KeyReader &keys) {
     keys.missing("attention.key_length");
   else
     model.headDim = model.heads ? model.hiddenSize / model.heads : 0;
-  model.normEps = known ? keys.needPositive("attention.layer_norm_rms_epsilon")
-                        : keys.positive("attention.layer_norm_rms_epsilon")
-                              .value_or(keys.positive("attention.layer_norm_epsilon").value_or(0));
+  if (known && isRotary(model.architecture))
+    model.normEps = keys.needPositive("attention.layer_norm_rms_epsilon");
+  else if (known)
+    model.normEps = keys.needPositive("attention.layer_norm_epsilon");
+  else
+    model.normEps = keys.positive("attention.layer_norm_rms_epsilon")
+                        .value_or(keys.positive("attention.layer_norm_epsilon").value_or(0));
+  model.experts.count = keys.integer("expert_count", 0, maxHeads).value_or(0);
+  if (model.experts.count && known) {
+    model.experts.perToken = keys.needInteger("expert_used_count", 1, model.experts.count);
+    model.experts.intermediateSize = model.intermediateSize;
+  }
   if (const json *window = keys.find("attention.sliding_window"); window && window->is_number_integer())
     model.slidingWindow = *keys.integer("attention.sliding_window", 0, maxContext);
 }
@@ -126,7 +158,7 @@ void GgufCheckpoint::readRope(const KeyReader &keys) {
   model.ropeInterleaved = std::ranges::count(interleaved, model.architecture) > 0;
   model.ropeBase = keys.positive("rope.freq_base").value_or(10000);
   model.ropeDim = keys.integer("rope.dimension_count", 0, maxWidth).value_or(model.headDim);
-  if (isKnownFamily(model.architecture) && (model.ropeDim > model.headDim || model.ropeDim % 2))
+  if (isRotary(model.architecture) && (model.ropeDim > model.headDim || model.ropeDim % 2))
     keys.wrong(keys.has("rope.dimension_count") ? "rope.dimension_count" : "attention.head_count",
                "rotary dimensions that are even and at most the head size, " + std::to_string(model.headDim) + ",");
   readScaling(keys);

@@ -3,6 +3,7 @@
 #include "MappedFile.h"
 #include "Text.h"
 #include "tp/Support/Error.h"
+#include <algorithm>
 #include <cmath>
 #include <set>
 
@@ -92,19 +93,24 @@ json parseObjectFile(const std::string &path, const JsonLimits &limits) {
   return parseObject(file.text(), quote(path), limits);
 }
 
+std::string KeyReader::spelled(const std::string &key) const {
+  auto it = std::ranges::find(names, key, &std::pair<std::string_view, std::string_view>::first);
+  return prefix + (it == names.end() ? key : std::string(it->second));
+}
+
 const json *KeyReader::find(const std::string &key) const {
-  auto it = object.find(prefix + key);
+  auto it = object.find(spelled(key));
   return it == object.end() || it->is_null() ? nullptr : &*it;
 }
 
 void KeyReader::missing(const std::string &key) const {
-  auto it = object.find(prefix + key);
-  throw Error("expected key " + quote(prefix + key) + " in " + where + ", found " +
+  auto it = object.find(spelled(key));
+  throw Error("expected key " + quote(spelled(key)) + " in " + where + ", found " +
               (it == object.end() ? "none" : "null"));
 }
 
 void KeyReader::wrong(const std::string &key, const std::string &expected) const {
-  throw Error("expected " + expected + " at key " + quote(prefix + key) + " in " + where + ", found " +
+  throw Error("expected " + expected + " at key " + quote(spelled(key)) + " in " + where + ", found " +
               describe(*find(key)));
 }
 

@@ -6,6 +6,7 @@
 #include <limits>
 #include <nlohmann/json.hpp>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -28,12 +29,16 @@ public:
   /// `prefix` comes before each key, both in look-ups and in messages ("llama." in GGUF metadata).
   KeyReader(const nlohmann::json &object, std::string where, std::string prefix = "")
       : object(object), where(std::move(where)), prefix(std::move(prefix)) {}
+  /// `names`: keys that this object spells otherwise, as (key, spelling).
+  using Names = std::span<const std::pair<std::string_view, std::string_view>>;
+  KeyReader(const nlohmann::json &object, std::string where, Names names)
+      : object(object), where(std::move(where)), names(names) {}
 
   /// The value, or null when the key is absent.
   const nlohmann::json *find(const std::string &key) const;
   bool has(const std::string &key) const { return find(key); }
   /// Whether the key is there with the value null, which some defaults tell from an absent key.
-  bool isNull(const std::string &key) const { return object.contains(prefix + key) && !has(key); }
+  bool isNull(const std::string &key) const { return object.contains(spelled(key)) && !has(key); }
 
   // The value when present, checked for its type and range; nothing when absent.
   std::optional<int64_t> integer(const std::string &key, int64_t least = std::numeric_limits<int64_t>::min(),
@@ -51,9 +56,11 @@ public:
   [[noreturn]] void wrong(const std::string &key, const std::string &expected) const;
 
 private:
+  std::string spelled(const std::string &key) const;
   const nlohmann::json &object;
   std::string where;
   std::string prefix;
+  Names names;
 };
 
 } // namespace tp::checkpoint

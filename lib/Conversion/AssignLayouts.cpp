@@ -84,9 +84,9 @@ private:
 
 static bool isSupported(Operation *op) {
   return isElementwise(op) || isSplat(op) || isView(op) || isCollective(op) ||
-         isa<LinearOp, RmsNormOp, LayerNormOp, RopeOp, KvUpdateOp, SdpaOp, EmbeddingOp, TakeRowOp, AllSliceOp,
-             AsPartialOp, ShiftIndexOp, MaskPaddingOp, MeshOp, func::FuncOp, func::CallOp, func::ReturnOp, ModuleOp>(
-             op);
+         isa<LinearOp, RmsNormOp, LayerNormOp, RopeOp, KvUpdateOp, SdpaOp, EmbeddingOp, TakeRowOp, RouteOp, ExpertUpOp,
+             ExpertDownOp, AllSliceOp, AsPartialOp, ShiftIndexOp, MaskPaddingOp, MeshOp, func::FuncOp, func::CallOp,
+             func::ReturnOp, ModuleOp>(op);
 }
 
 LogicalResult AssignLayouts::checkOps() {
@@ -187,7 +187,7 @@ void AssignLayouts::collectUses() {
     for (OpOperand &operand : op->getOpOperands()) {
       Uses &use = uses[classes.find(operand.get())];
       unsigned i = operand.getOperandNumber();
-      if (isa<LinearOp>(op) && i == 1)
+      if (readsPanels(operand))
         use.linear = true;
       else if (isa<EmbeddingOp>(op) && i == 1)
         use.table |= true, use.other |= cast<RankedTensorType>(operand.get().getType()).getRank() != 2;

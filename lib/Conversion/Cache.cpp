@@ -99,8 +99,10 @@ static void packPanels(KernelBuilder &b, Value source, Value target, int64_t n, 
 void emitPack(KernelBuilder &b, Kernel &kernel, StringRef layout) {
   Value source = kernel.inputs.front(), target = kernel.outputs.front();
   ArrayRef<int64_t> shape = shapeOf(kernel.results().front());
-  if (layout == "panel")
-    return packPanels(b, source, target, shape[0], shape[1]);
+  if (layout == "panel") {
+    int64_t k = shape.back(), n = elementsOf(kernel.results().front()) / k;
+    return packPanels(b, b.reshape(source, {n, k}), target, n, k);
+  }
   int64_t total = cast<MemRefType>(target.getType()).getNumElements(), each = total / (shape[0] * shape[2]);
   auto [begin, end] = b.share(shape[0] * shape[2]);
   b.loop(begin, end, 1, [&](Value item) {

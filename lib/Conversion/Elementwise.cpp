@@ -8,7 +8,13 @@ using namespace mlir;
 
 namespace tp::cpu {
 
-static Value activate(KernelBuilder &b, ActivationKind kind, Value x, int64_t n) {
+// tanh(z) = 1 - 2 / (1 + e^2z), exact at both ends.
+Value tanh(KernelBuilder &b, Value z, int64_t n) {
+  Value one = b.splat(1, n), two = b.splat(2, n);
+  return b.subf(one, b.divf(two, b.addf(one, math::ExpOp::create(b, b.mulf(two, z)))));
+}
+
+Value activate(KernelBuilder &b, ActivationKind kind, Value x, int64_t n) {
   Value one = b.splat(1, n);
   auto half = [&](Value y) { return b.mulf(b.mulf(b.splat(0.5, n), x), b.addf(one, y)); };
   switch (kind) {
@@ -21,9 +27,7 @@ static Value activate(KernelBuilder &b, ActivationKind kind, Value x, int64_t n)
   case ActivationKind::GeluTanh: {
     Value cube = b.mulf(b.mulf(x, x), x);
     Value inner = b.mulf(b.splat(std::sqrt(M_2_PI), n), b.fma(b.splat(0.044715, n), cube, x));
-    // tanh(z) = 1 - 2 / (1 + e^2z), exact at both ends.
-    Value e = math::ExpOp::create(b, b.mulf(b.splat(2, n), inner));
-    return half(b.subf(one, b.divf(b.splat(2, n), b.addf(one, e))));
+    return half(tanh(b, inner, n));
   }
   case ActivationKind::Relu:
     return b.maximum(x, b.splat(0, n));
@@ -45,6 +49,8 @@ void evaluate(KernelBuilder &b, Operation *op, Vectors &vectors, int64_t lanes) 
     result = constantVector(b, constant, lanes);
   else if (auto activation = dyn_cast<ActivationOp>(op))
     result = activate(b, activation.getKind(), in(0), lanes);
+  else if (isa<math::TanhOp>(op))
+    result = tanh(b, in(0), lanes);
   else if (isa<arith::AddFOp>(op))
     result = b.addf(in(0), in(1));
   else if (isa<arith::SubFOp>(op))

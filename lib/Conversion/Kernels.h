@@ -50,6 +50,11 @@ using Vectors = llvm::DenseMap<Value, Value>;
 // Evaluates an elementwise op or a splat constant on the vectors of its operands, into `vectors`.
 void evaluate(KernelBuilder &b, mlir::Operation *op, Vectors &vectors, int64_t lanes = kLanes);
 
+// The hyperbolic tangent of a vector.
+Value tanh(KernelBuilder &b, Value z, int64_t lanes = kLanes);
+// An activation of f32 values.
+Value activate(KernelBuilder &b, ActivationKind kind, Value x, int64_t lanes);
+
 // Elementwise ops, constants, copies.
 void emitElementwise(KernelBuilder &b, Kernel &kernel);
 // A copy into another layout.
@@ -61,6 +66,9 @@ void emitKvUpdate(KernelBuilder &b, Kernel &kernel);
 void emitSdpa(KernelBuilder &b, Kernel &kernel);
 void emitEmbedding(KernelBuilder &b, Kernel &kernel);
 void emitTakeRow(KernelBuilder &b, Kernel &kernel);
+void emitRoute(KernelBuilder &b, Kernel &kernel);
+void emitExpertUp(KernelBuilder &b, Kernel &kernel);
+void emitExpertDown(KernelBuilder &b, Kernel &kernel);
 // all_slice, as_partial, shift_index, mask_padding.
 void emitLocal(KernelBuilder &b, Kernel &kernel);
 

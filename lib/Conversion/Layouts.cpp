@@ -1,5 +1,7 @@
 #include "Layouts.h"
 
+#include "mlir/Dialect/Math/IR/Math.h"
+
 using namespace mlir;
 
 namespace tp::cpu {
@@ -10,7 +12,7 @@ MemRefType physicalType(RankedTensorType type, StringRef layout) {
   int64_t pack = paired ? 2 : 1;
   SmallVector<int64_t> shape(s);
   if (layout == "panel")
-    shape = {ceilDiv(s[0], kLanes), ceilDiv(s[1], pack), kLanes * pack};
+    shape = {ceilDiv(type.getNumElements() / s.back(), kLanes), ceilDiv(s.back(), pack), kLanes * pack};
   else if (layout == "keys")
     shape = {s[0], s[2], roundUp(s[1], kKeyBlock) / kLanes, ceilDiv(s[3], pack), kLanes * pack};
   else if (layout == "values")
@@ -41,7 +43,7 @@ func::FuncOp calleeOf(func::CallOp call) {
 
 bool isElementwise(Operation *op) {
   return isa<arith::AddFOp, arith::SubFOp, arith::MulFOp, arith::DivFOp, arith::AddIOp, arith::SubIOp, arith::MulIOp,
-             arith::TruncFOp, arith::ExtFOp, ActivationOp>(op);
+             arith::TruncFOp, arith::ExtFOp, math::TanhOp, ActivationOp>(op);
 }
 
 bool isSplat(Operation *op) {

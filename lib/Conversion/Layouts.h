@@ -33,10 +33,11 @@ inline int64_t ceilDiv(int64_t a, int64_t b) { return (a + b - 1) / b; }
 inline int64_t roundUp(int64_t a, int64_t b) { return ceilDiv(a, b) * b; }
 
 // The physical type of a value. With n = 16 lanes and, for bf16, columns in pairs:
-//   panel  [N, K]        f32 [N/n][K][n]            bf16 [N/n][K/2][n*2]
+//   panel  [.., N, K]    f32 [N/n][K][n]            bf16 [N/n][K/2][n*2]
 //   keys   [B, T, H, E]  f32 [B][H][T/n][E][n]      bf16 [B][H][T/n][E/2][n*2]
 //   values [B, T, H, E]  f32 [B][H][T][E]           bf16 [B][H][T/2][E*2], element e of position t at [t/2][2e + t%2]
-// N, the last E and pairs are rounded up, T to a multiple of kKeyBlock. What is added is zero.
+// [.., N, K] is seen as one matrix of all rows. N, the last E and pairs are rounded up, T to a multiple of kKeyBlock.
+// What is added is zero.
 mlir::MemRefType physicalType(mlir::RankedTensorType type, llvm::StringRef layout);
 int64_t bytesOf(mlir::MemRefType type);
 
@@ -63,6 +64,12 @@ inline bool isView(mlir::Operation *op) {
 }
 inline bool isCollective(mlir::Operation *op) {
   return mlir::isa<AllReduceOp, AllGatherOp, ReduceScatterOp, AllToAllOp, PermuteOp>(op);
+}
+// The matrix of a product, or matrices [X, N, K] of several.
+inline bool readsPanels(mlir::OpOperand &operand) {
+  mlir::Operation *op = operand.getOwner();
+  bool experts = mlir::isa<ExpertUpOp, ExpertDownOp>(op) && operand.getOperandNumber() >= 2;
+  return experts || (mlir::isa<LinearOp>(op) && operand.getOperandNumber() == 1);
 }
 // Every element of the result depends on the same element of the operands.
 bool isElementwise(mlir::Operation *op);

@@ -3,9 +3,8 @@
 // A kernel has parts, each one linear, or several of equal shape whose results meet in elementwise ops (gate and up,
 // say), with the elementwise ops that follow. All parts read the same input, which the kernel may have to normalise
 // first, every thread for itself.
+#include "PanelProduct.h"
 #include "RowNorm.h"
-
-#include "mlir/Dialect/X86Vector/X86VectorDialect.h"
 
 using namespace mlir;
 
@@ -38,18 +37,12 @@ private:
   void runFewRows();
   void runManyRows();
   void tile(const Part &part, const Tile &tile);
-  SmallVector<Value> accumulate(const Part &part, const Tile &tile);
-  SmallVector<Value> step(const Part &part, const Tile &tile, Value i, SmallVector<Value> sums, bool half = false);
-  void stepRow(const Part &part, Value row, Value i, ArrayRef<std::pair<Value, Value>> weights,
-               MutableArrayRef<Value> sums, bool half);
   void finish(const Part &part, Value row, Value panel, ArrayRef<Value> sums);
-  Value inputPair(Value row, Value i, bool half);
 
   KernelBuilder &b;
   Kernel &kernel;
   std::vector<Part> parts;
   int64_t m, k;
-  bool weightBf16, dot;
   Value input; // [m, k]
   int64_t tileRows = 1, unroll = 1;
   int64_t tilePanels(const Part &part) const;
@@ -62,8 +55,6 @@ LinearKernel::LinearKernel(KernelBuilder &b, Kernel &kernel) : b(b), kernel(kern
   LinearOp first = parts.front().linears.front();
   k = shapeOf(first.getInput()).back();
   m = elementsOf(first.getInput()) / k;
-  weightBf16 = elementOf(first.getWeight()).isBF16();
-  dot = weightBf16 && elementOf(first.getInput()).isBF16() && b.target.bf16Dot;
 }
 
 void LinearKernel::findParts() {
@@ -213,7 +204,14 @@ void LinearKernel::runManyRows() {
 
 // Sums are in the order [row][linear][panel].
 void LinearKernel::tile(const Part &part, const Tile &tile) {
-  SmallVector<Value> sums = accumulate(part, tile);
+  SmallVector<Value> rows;
+  SmallVector<std::pair<Value, Value>> weights;
+  for (int64_t r = 0; r < tile.rows; ++r)
+    rows.push_back(b.add(tile.row, r));
+  for (LinearOp linear : part.linears)
+    for (int64_t p = 0; p < tile.panels; ++p)
+      weights.push_back({kernel.input(linear.getWeight()), b.add(tile.panel, p)});
+  SmallVector<Value> sums = panelProduct(b, input, k, rows, weights, unroll);
   size_t linears = part.linears.size();
   for (int64_t r = 0; r < tile.rows; ++r)
     for (int64_t p = 0; p < tile.panels; ++p) {
@@ -222,77 +220,6 @@ void LinearKernel::tile(const Part &part, const Tile &tile) {
         mine.push_back(sums[(r * linears + l) * tile.panels + p]);
       finish(part, b.add(tile.row, r), b.add(tile.panel, p), mine);
     }
-}
-
-SmallVector<Value> LinearKernel::accumulate(const Part &part, const Tile &tile) {
-  SmallVector<Value> sums(tile.rows * part.linears.size() * tile.panels, b.splat(0));
-  int64_t steps = weightBf16 ? k / 2 : k, whole = steps / unroll * unroll;
-  if (whole)
-    sums = b.loop(b.index(0), b.index(whole), unroll, sums, [&](Value i, ValueRange carried) {
-      SmallVector<Value> next(carried);
-      for (int64_t u = 0; u < unroll; ++u)
-        next = step(part, tile, b.add(i, u), next);
-      return next;
-    });
-  for (int64_t i = whole; i < steps; ++i)
-    sums = step(part, tile, b.index(i), sums);
-  if (weightBf16 && k % 2)
-    sums = step(part, tile, b.index(steps), sums, true);
-  return sums;
-}
-
-// One column of f32 weights, or one pair of bf16 columns (`half`: the second lies beyond the input's end).
-SmallVector<Value> LinearKernel::step(const Part &part, const Tile &tile, Value i, SmallVector<Value> sums, bool half) {
-  SmallVector<std::pair<Value, Value>> weights;
-  for (LinearOp linear : part.linears)
-    for (int64_t p = 0; p < tile.panels; ++p) {
-      Value memory = kernel.input(linear.getWeight()), panel = b.add(tile.panel, p);
-      SmallVector<Value> at = {panel, i, b.index(0)};
-      if (dot)
-        weights.push_back(
-            {vector::LoadOp::create(b, VectorType::get({kLanes * 2}, b.getBF16Type()), memory, at), Value()});
-      else if (weightBf16)
-        weights.push_back(b.loadPair(memory, at));
-      else
-        weights.push_back({b.load(memory, at), Value()});
-    }
-  for (int64_t r = 0; r < tile.rows; ++r)
-    stepRow(part, b.add(tile.row, r), i, weights,
-            MutableArrayRef<Value>(sums).slice(r * weights.size(), weights.size()), half);
-  return sums;
-}
-
-// A pair of the input's columns in every lane.
-Value LinearKernel::inputPair(Value row, Value i, bool half) {
-  auto pairs = VectorType::get({kLanes * 2}, b.getBF16Type());
-  Value bits;
-  if (half) {
-    Value one = memref::LoadOp::create(b, input, ValueRange{row, b.mul(i, 2)});
-    bits = arith::ExtUIOp::create(b, b.getI32Type(), arith::BitcastOp::create(b, b.getIntegerType(16), one));
-  } else {
-    Value pair = vector::LoadOp::create(b, VectorType::get({2}, b.getBF16Type()), input, ValueRange{row, b.mul(i, 2)});
-    bits = vector::ExtractOp::create(b, vector::BitCastOp::create(b, VectorType::get({1}, b.getI32Type()), pair), 0);
-  }
-  return vector::BitCastOp::create(b, pairs, b.broadcast(bits));
-}
-
-void LinearKernel::stepRow(const Part &part, Value row, Value i, ArrayRef<std::pair<Value, Value>> weights,
-                           MutableArrayRef<Value> sums, bool half) {
-  if (dot) {
-    Value pair = inputPair(row, i, half);
-    for (auto [sum, weight] : llvm::zip_equal(sums, weights))
-      sum = x86vector::DotBF16Op::create(b, sum.getType(), sum, weight.first, pair);
-    return;
-  }
-  Value column = weightBf16 ? b.mul(i, 2) : i;
-  Value x = b.loadSplat(input, {row, column});
-  for (auto [sum, weight] : llvm::zip_equal(sums, weights))
-    sum = b.fma(x, weight.first, sum);
-  if (!weightBf16 || half)
-    return;
-  Value y = b.loadSplat(input, {row, b.add(column, 1)});
-  for (auto [sum, weight] : llvm::zip_equal(sums, weights))
-    sum = b.fma(y, weight.second, sum);
 }
 
 // Bias, the elementwise ops that follow, and the stores, for 16 elements of a row.

@@ -71,6 +71,12 @@ static LogicalResult emit(KernelBuilder &b, Kernel &kernel) {
     emitRope(b, kernel);
   } else if (any(EmbeddingOp())) {
     emitEmbedding(b, kernel);
+  } else if (any(RouteOp())) {
+    emitRoute(b, kernel);
+  } else if (any(ExpertUpOp())) {
+    emitExpertUp(b, kernel);
+  } else if (any(ExpertDownOp())) {
+    emitExpertDown(b, kernel);
   } else if (any(TakeRowOp())) {
     emitTakeRow(b, kernel);
   } else if (any(AllSliceOp()) || any(AsPartialOp()) || any(ShiftIndexOp()) || any(MaskPaddingOp())) {

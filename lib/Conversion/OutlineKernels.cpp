@@ -99,8 +99,9 @@ void OutlineKernels::packOperands(func::FuncOp function) {
     operand.set(repack(b, operand.getOwner()->getLoc(), operand.get(), layout));
   };
   for (Operation &op : llvm::make_early_inc_range(function.front())) {
-    if (auto linear = dyn_cast<LinearOp>(op))
-      require(linear.getWeightMutable(), "panel");
+    for (OpOperand &operand : op.getOpOperands())
+      if (readsPanels(operand))
+        require(operand, "panel");
     if (auto sdpa = dyn_cast<SdpaOp>(op)) {
       require(sdpa.getKeyMutable(), "keys");
       require(sdpa.getValueMutable(), "values");

@@ -36,13 +36,15 @@ private:
   SdpaOp op;
   RopeOp rope;
   int64_t batches, rows, heads, size, positions, keyHeads, group, window, tileRows, tiles, paddedSize;
+  double softcap;
   bool causal, paired;
-  Value query, keys, values, target, positionTensor, headShift; // memory; headShift: head_offset mod group
+  Value query, keys, values, target, positionTensor, lengthTensor,
+      headShift; // memory; headShift: head_offset mod group
   // Of this thread: scaled query, weights of a block, sums, [tileRows, ...]; maxima, totals, factors and bounds,
   // [tileRows].
   Value q, p, o, maxima, totals, factors, lows, highs;
   // Of the item.
-  Value batch, keyHead, firstRow, position;
+  Value batch, keyHead, firstRow, position, keysSeen;
 };
 
 } // namespace
@@ -52,10 +54,12 @@ SdpaKernel::SdpaKernel(KernelBuilder &b, Kernel &kernel) : b(b), kernel(kernel),
   batches = shape[0], rows = shape[1], heads = shape[2], size = shape[3];
   positions = shapeOf(op.getKey())[1], keyHeads = shapeOf(op.getKey())[2];
   group = op.getGroup(), window = op.getWindow(), causal = op.getCausal();
+  softcap = op.getSoftcap().convertToDouble();
   rope = op.getQuery().getDefiningOp<RopeOp>();
   query = kernel.input(rope ? rope.getInput() : op.getQuery());
   keys = kernel.input(op.getKey()), values = kernel.input(op.getValue()), target = kernel.output(op.getResult());
   positionTensor = op.getPosition() ? kernel.input(op.getPosition()) : Value();
+  lengthTensor = op.getLength() ? kernel.input(op.getLength()) : Value();
   paired = elementOf(op.getKey()).isBF16();
   tileRows = std::min<int64_t>(b.target.avx512 ? 6 : 2, rows * group);
   tiles = ceilDiv(rows * group, tileRows);
@@ -109,7 +113,7 @@ void SdpaKernel::loadQuery(Value r) {
   auto bound = [&](Value v, Value memory) {
     memref::StoreOp::create(b, arith::IndexCastOp::create(b, b.getI32Type(), v), memory, r);
   };
-  bound(b.min(last, b.index(positions - 1)), highs);
+  bound(b.min(last, b.sub(keysSeen, b.index(1))), highs);
   bound(first, lows);
 }
 
@@ -162,7 +166,10 @@ void SdpaKernel::softmax(int64_t r, Value first, ArrayRef<Value> scores) {
     Value seen = visible(high, first, int64_t(panel), false);
     if (causal && window > 0)
       seen = b.both(seen, visible(low, first, int64_t(panel), true));
-    masked.push_back(arith::SelectOp::create(b, seen, score, minusInfinity));
+    Value capped = score;
+    if (softcap > 0)
+      capped = b.mulf(b.splat(softcap), tanh(b, b.mulf(b.splat(1 / softcap), score)));
+    masked.push_back(arith::SelectOp::create(b, seen, capped, minusInfinity));
   }
   Value most = masked.front();
   for (Value v : ArrayRef<Value>(masked).drop_front())
@@ -232,7 +239,7 @@ void SdpaKernel::storeResult(Value r) {
   Value exists =
       b.both(b.less(v, b.index(rows * group)), b.both(b.less(b.index(-1), head), b.less(head, b.index(heads))));
   b.when(exists, [&] {
-    Value factor = b.broadcast(b.divf(floatConstant(b, 1), at(totals, r)));
+    Value factor = b.broadcast(b.divf(floatConstant(b, 1), b.maximum(at(totals, r), floatConstant(b, 1e-30))));
     b.forVectors(size, [&](Value e, Value mask) {
       b.store(b.mulf(b.load(o, {r, e}), factor), target, {batch, s, head, e}, mask);
     });
@@ -244,8 +251,11 @@ void SdpaKernel::item(Value item) {
   keyHead = b.rem(b.div(item, tiles), keyHeads);
   firstRow = b.mul(b.rem(item, tiles), tileRows);
   position = positionTensor ? b.toIndex(b.loadScalar(positionTensor, batch)) : b.index(0);
+  keysSeen = b.index(positions);
+  if (lengthTensor)
+    keysSeen = b.min(keysSeen, b.toIndex(b.loadScalar(lengthTensor, batch)));
   b.loop(b.index(0), b.index(tileRows), 1, [&](Value r) { loadQuery(r); });
-  Value begin = b.index(0), end = b.index(positions);
+  Value begin = b.index(0), end = b.max(keysSeen, b.index(0));
   if (causal) {
     Value first = b.add(position, b.div(firstRow, group));
     Value last = b.add(position, b.min(b.div(b.add(firstRow, tileRows - 1), group), b.index(rows - 1)));

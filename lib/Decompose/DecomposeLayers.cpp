@@ -3,6 +3,7 @@
 #include "tp/Dialect/Tp.h"
 #include "tp/Pipelines/Passes.h"
 
+#include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/IR/Builders.h"
 #include <cmath>
 
@@ -39,6 +40,11 @@ struct LayerBuilder {
     shape.back() = typeOf(w).getDimSize(0);
     auto type = RankedTensorType::get(shape, element ? element : b.getF32Type());
     return LinearOp::create(b, loc, type, cast(x, typeOf(w).getElementType()), w, bias);
+  }
+
+  Value times(Value x, double factor) {
+    auto value = DenseElementsAttr::get(typeOf(x), b.getFloatAttr(typeOf(x).getElementType(), factor));
+    return arith::MulFOp::create(b, loc, x, arith::ConstantOp::create(b, loc, value));
   }
 
   // [B, S, H*E] <-> [B, S, H, E]
@@ -78,9 +84,9 @@ void decompose(AttentionOp op) {
   }
   double scale = op.getScale() ? op.getScale()->convertToDouble() : 1 / std::sqrt((double)op.getHeadSize());
   auto type = typeOf(q).clone(typeOf(op.getWo()).getElementType());
-  Value o = SdpaOp::create(b, l.loc, type, q, k, v, op.getPosition(), Value(), op.getCausalAttr(),
+  Value o = SdpaOp::create(b, l.loc, type, q, k, v, op.getPosition(), op.getLength(), Value(), op.getCausalAttr(),
                            b.getI64IntegerAttr(op.getHeads() / op.getKvHeads()), b.getF64FloatAttr(scale),
-                           op.getWindowAttr());
+                           op.getWindowAttr(), op.getSoftcapAttr());
   results[0] = l.linear(l.mergeHeads(o), op.getWo(), op.getBo(), typeOf(op.getResult()).getElementType());
   op->replaceAllUsesWith(results);
   op->erase();
@@ -105,11 +111,31 @@ void decompose(MlpOp op) {
   op->erase();
 }
 
+void decompose(MoeOp op) {
+  OpBuilder b(op);
+  LayerBuilder l{b, op.getLoc()};
+  Value logits = l.linear(op.getInput(), op.getRouter(), Value());
+  Value gates = RouteOp::create(b, l.loc, logits.getType(), logits, op.getTopKAttr(), op.getNormalisedAttr());
+  Type element = typeOf(op.getUp()).getElementType();
+  SmallVector<int64_t> shape(typeOf(gates).getShape());
+  shape.push_back(typeOf(op.getUp()).getDimSize(1));
+  Value hidden = ExpertUpOp::create(b, l.loc, RankedTensorType::get(shape, element), op.getActivationAttr(),
+                                    l.cast(op.getInput(), element), gates, op.getGate(), op.getUp());
+  Value result =
+      ExpertDownOp::create(b, l.loc, typeOf(op.getInput()).clone(b.getF32Type()), hidden, gates, op.getDown());
+  op->replaceAllUsesWith(ValueRange(l.cast(result, typeOf(op.getResult()).getElementType())));
+  op->erase();
+}
+
 void decompose(LogitsOp op) {
   OpBuilder b(op);
   LayerBuilder l{b, op.getLoc()};
-  op->replaceAllUsesWith(
-      ValueRange(l.linear(op.getInput(), op.getWeight(), Value(), typeOf(op.getResult()).getElementType())));
+  Value scores = l.linear(op.getInput(), op.getWeight(), Value(), typeOf(op.getResult()).getElementType());
+  if (double cap = op.getSoftcap().convertToDouble(); cap > 0) {
+    scores = math::TanhOp::create(b, l.loc, l.times(scores, 1 / cap));
+    scores = l.times(scores, cap);
+  }
+  op->replaceAllUsesWith(ValueRange(scores));
   op->erase();
 }
 
@@ -120,6 +146,8 @@ struct DecomposeLayers : tp::impl::DecomposeLayersBase<DecomposeLayers> {
         decompose(attention);
       else if (auto mlp = dyn_cast<MlpOp>(op))
         decompose(mlp);
+      else if (auto moe = dyn_cast<MoeOp>(op))
+        decompose(moe);
       else if (auto logits = dyn_cast<LogitsOp>(op))
         decompose(logits);
     });

@@ -46,7 +46,8 @@ LogicalResult AttentionOp::verify() {
   }
   if (getRotary() && getRotary()->rotating(size) > size)
     return emitOpError() << "(C2) expected the rotary dim to be at most head_size " << size;
-  return expectShape(*this, getResult(), shapeOf(getInput()), "(C4) result");
+  return success(succeeded(expectShape(*this, getResult(), shapeOf(getInput()), "(C4) result")) &&
+                 succeeded(expectShape(*this, getLength(), {shapeOf(getInput())[0]}, "(C5) length")));
 }
 
 LogicalResult MlpOp::verify() {

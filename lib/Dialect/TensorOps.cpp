@@ -1,4 +1,5 @@
 // Verifiers, sharding rules and syntax of the ops that layers are made of.
+#include "RuleBuilder.h"
 #include "Verify.h"
 
 #include "llvm/ADT/TypeSwitch.h"
@@ -34,28 +35,6 @@ void tp::printReduceKind(OpAsmPrinter &printer, Operation *, ReduceKindAttr kind
 
 #define GET_OP_CLASSES
 #include "tp/Dialect/TpOps.cpp.inc"
-
-namespace {
-// Builds a rule one tensor at a time.
-struct RuleBuilder {
-  ShardingRule rule;
-
-  SmallVector<unsigned> addFactors(ArrayRef<int64_t> sizes) {
-    SmallVector<unsigned> ids;
-    for (int64_t size : sizes)
-      ids.push_back(rule.addFactor(size));
-    return ids;
-  }
-  static TensorFactors dims(ArrayRef<unsigned> factors) {
-    TensorFactors result;
-    for (unsigned factor : factors)
-      result.push_back({{factor}, 1});
-    return result;
-  }
-  void operand(ArrayRef<unsigned> factors) { rule.operands.push_back(dims(factors)); }
-  void result(ArrayRef<unsigned> factors) { rule.results.push_back(dims(factors)); }
-};
-} // namespace
 
 //===-- linear
 //---------------------------------------------------------------------------------------------------------------------===//
@@ -189,6 +168,7 @@ LogicalResult SdpaOp::verify() {
       failed(expectShape(*this, getValue(), {q[0], k[1], k[2], shapeOf(getValue())[3]}, "(C1) value")) ||
       failed(expectShape(*this, getResult(), {q[0], q[1], q[2], shapeOf(getValue())[3]}, "(C1) result")) ||
       failed(expectShape(*this, getPosition(), {q[0]}, "(C3) position")) ||
+      failed(expectShape(*this, getLength(), {q[0]}, "(C3) length")) ||
       failed(expectShape(*this, getHeadOffset(), {}, "(C3) head_offset")))
     return failure();
   if (!getHeadOffset() && q[2] != k[2] * (int64_t)getGroup())
@@ -214,6 +194,8 @@ ShardingRule SdpaOp::getShardingRule() {
     b.rule.shifts.push_back({3, s, /*minus=*/false});
     b.operand({batch});
   }
+  if (getLength())
+    b.operand({batch});
   if (getHeadOffset())
     b.operand({});
   b.result({batch, s, heads, ev});

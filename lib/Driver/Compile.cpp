@@ -121,6 +121,7 @@ private:
         importModel(context, *checkpoint, {meshAttribute(), options.bf16, options.batch, options.maxSeq});
     module = std::move(imported.module);
     maxSeq = imported.maxSeq;
+    kind = imported.kind;
     if (failed(verify(*module)))
       throw Error("the imported program is not valid");
   }
@@ -192,6 +193,7 @@ private:
       inputs.tokenizer = tokenizerText(
           *checkpoint, [](const std::string &warning) { llvm::errs() << "tp-compile: warning: " << warning << "\n"; });
     }
+    inputs.model.kind = kind;
     inputs.model.dtype = options.bf16 ? "bf16" : "f32";
     inputs.batch = options.batch;
     inputs.maxSeq = maxSeq;
@@ -210,6 +212,7 @@ private:
   std::unique_ptr<Checkpoint> checkpoint;
   OwningOpRef<ModuleOp> module, whole;
   int64_t maxSeq = 0;
+  std::string kind = "decoder";
 };
 } // namespace
 

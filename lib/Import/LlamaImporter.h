@@ -1,52 +1,40 @@
-// The Llama family: Llama, Mistral, Qwen2, Qwen3 (pre-norm blocks, RMS norm, rotary positions, gated MLP).
+// The Llama family: Llama, Mistral, Qwen2, Qwen3 (pre-norm blocks, RMS norm, rotary positions, gated MLP), and with a
+// mixture of experts Mixtral and Qwen3-MoE.
 #ifndef TP_LIB_IMPORT_LLAMAIMPORTER_H
 #define TP_LIB_IMPORT_LLAMAIMPORTER_H
 
+#include "ModelImporter.h"
 #include "tp/Checkpoint/Names.h"
-#include "tp/Import/Import.h"
-
-#include "mlir/Dialect/Func/IR/FuncOps.h"
 
 namespace tp {
 
-// A parameter as functions receive it.
-struct Parameter {
-  std::string name; // in the checkpoint
-  mlir::RankedTensorType type;
-};
-
-class LlamaImporter {
+class LlamaImporter : public ModelImporter {
 public:
-  LlamaImporter(mlir::MLIRContext &context, const Checkpoint &checkpoint, const ImportOptions &options, int64_t maxSeq);
+  LlamaImporter(mlir::MLIRContext &context, const Checkpoint &checkpoint, const ImportOptions &options);
 
-  // `rows`: tokens per call.
-  void addLayer(int64_t rows);
-  enum class Head { LastRow, AllRows };
-  void addEntry(llvm::StringRef entry, int64_t rows, Head head);
+protected:
+  llvm::SmallVector<Parameter> modelParameters() const override;
+  llvm::SmallVector<Parameter> layerParameters(int64_t n) const override;
+  std::string layerKind(int64_t n) const override;
+  mlir::Value embed(const Arguments &arguments, int64_t rows) override {
+    return embedding(arguments["tokens"], arguments["table"]);
+  }
+  // Norms of what attention and MLP give, before they are added, where there are weights for them.
+  mlir::Value layer(mlir::Value x, Arguments &arguments, int64_t n) override;
+  mlir::Value head(mlir::Value x, const Arguments &arguments) override;
 
-  mlir::OwningOpRef<mlir::ModuleOp> take() { return std::move(module); }
+  // The norm of a name in the checkpoint, which may hold another value than the factor.
+  virtual Parameter norm(llvm::StringRef key, const std::string &name, int64_t size) const {
+    return parameter(key, name, {size});
+  }
+  // The norm before the MLP.
+  virtual std::string ffnNormName(int64_t n) const { return names.ffnNorm(n); }
+  virtual bool hasHeadNorms() const { return config.architecture.starts_with("qwen3"); }
+
+  LlamaNames names;
 
 private:
-  mlir::RankedTensorType tensor(llvm::ArrayRef<int64_t> shape, mlir::Type element) const {
-    return mlir::RankedTensorType::get(shape, element);
-  }
-  mlir::RankedTensorType indices(llvm::ArrayRef<int64_t> shape) const;
-  // Weights of layer n, in the order of the layer function's arguments.
-  llvm::SmallVector<Parameter> layerParameters(int64_t n) const;
-  Parameter parameter(const std::string &name, llvm::ArrayRef<int64_t> shape) const;
-  RotaryAttr rotary() const;
-  std::string layerName(int64_t rows) const { return "layer_" + std::to_string(rows); }
-  mlir::Value norm(mlir::Value x, mlir::Value weight);
-
-  const Checkpoint &checkpoint;
-  const ModelConfig &config;
-  LlamaNames names;
-  int64_t batch;
-  mlir::OwningOpRef<mlir::ModuleOp> module;
-  mlir::OpBuilder b;
-  mlir::Location loc;
-  mlir::Type f32, weightType;
-  mlir::RankedTensorType cacheType;
+  RotaryAttr rotary(int64_t n) const;
   bool tied;
 };
 

@@ -60,6 +60,7 @@ const KernelRegistry &KernelRegistry::builtin() {
     KernelRegistry result;
     addTensorOpKernels(result);
     addLayerKernels(result);
+    addExpertKernels(result);
     addCollectiveKernels(result);
     addArithKernels(result);
     addMathKernels(result);

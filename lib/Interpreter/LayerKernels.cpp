@@ -63,6 +63,9 @@ static LogicalResult runAttention(RankCall &call) {
   }
   attention.causal = op.getCausal();
   attention.window = op.getWindow();
+  attention.softcap = op.getSoftcap().convertToDouble();
+  const Tensor &length = call[op.getLength()];
+  attention.lengths = length ? length.ints() : nullptr;
   attention.scale = op.getScale() ? op.getScale()->convertToDouble() : 1.0 / std::sqrt(static_cast<double>(size));
   std::vector<float> attended(q.size());
   attention.run(q.data(), keys, values, attended.data());
@@ -97,6 +100,9 @@ static LogicalResult runLogits(RankCall &call) {
   auto op = cast<LogitsOp>(call.op);
   Tensor &result = call.makeResult();
   std::vector<float> y = project(elements(call[op.getInput()]), call[op.getWeight()], {});
+  if (float cap = op.getSoftcap().convertToDouble(); cap > 0)
+    for (float &score : y)
+      score = cap * std::tanh(score / cap);
   llvm::copy(y, result.writeFloats());
   result.round();
   return success();

@@ -173,6 +173,8 @@ void Attention::runRow(int64_t b, int64_t s, int64_t h, const float *query, cons
   int64_t keyHead = (h + headOffset) / group - headOffset / group;
   int64_t position = s + (positions ? positions[b] : 0);
   int64_t end = causal ? std::min(length, position + 1) : length;
+  if (lengths)
+    end = std::min(end, lengths[b]);
   int64_t begin = causal && window > 0 ? std::max<int64_t>(0, position - window + 1) : 0;
   if (keyHead < 0 || keyHead >= keyHeads || begin >= end)
     return;
@@ -182,6 +184,9 @@ void Attention::runRow(int64_t b, int64_t s, int64_t h, const float *query, cons
   std::vector<float> scores(end - begin);
   for (int64_t t = begin; t < end; ++t)
     scores[t - begin] = dot(q, key + keyRow(t) * size, size) * scale;
+  if (softcap > 0)
+    for (float &score : scores)
+      score = softcap * std::tanh(score / softcap);
   float most = *std::max_element(scores.begin(), scores.end());
   double sum = 0;
   for (float &score : scores)

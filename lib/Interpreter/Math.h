@@ -37,9 +37,9 @@ struct Attention {
   int64_t batch, seq, heads, size;     // query [batch, seq, heads, size]
   int64_t length, keyHeads, valueSize; // key [batch, length, keyHeads, size], value [.., valueSize]
   int64_t group, headOffset = 0, window = 0;
-  const int64_t *positions = nullptr;
+  const int64_t *positions = nullptr, *lengths = nullptr;
   bool causal = false;
-  float scale = 1;
+  float scale = 1, softcap = 0;
 
   void run(const float *query, const float *key, const float *value, float *out) const;
 

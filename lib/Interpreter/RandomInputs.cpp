@@ -49,6 +49,11 @@ static std::optional<int64_t> boundOfUse(OpOperand &use) {
   // Positions: the rows that stand there must fit into the cache.
   if (auto update = dyn_cast<KvUpdateOp>(op))
     return size(update.getCache(), 1) - size(update.getRows(), 1) + 1;
+  auto isLength = [&](auto attention) { return attention.getLength() == use.get(); };
+  if (auto attention = dyn_cast<AttentionOp>(op); attention && isLength(attention))
+    return size(attention.getKCache() ? attention.getKCache() : attention.getInput(), 1) + 1;
+  if (auto sdpa = dyn_cast<SdpaOp>(op); sdpa && isLength(sdpa))
+    return size(sdpa.getKey(), 1) + 1;
   if (auto attention = dyn_cast<AttentionOp>(op); attention && attention.getKCache())
     return size(attention.getKCache(), 1) - size(attention.getInput(), 1) + 1;
   if (auto sdpa = dyn_cast<SdpaOp>(op))
@@ -104,8 +109,9 @@ Tensor RandomInputs::make(FunctionOpInterface function, unsigned i) {
   bool isBias = parameter && parameter.getValue().contains("bias");
   if (tensor.rank() == 1)
     fillFloats(tensor, stream, isBias ? 0.0f : 1.0f, isBias ? 0.3f : 0.1f);
-  else if (tensor.rank() == 2)
-    fillFloats(tensor, stream, 0, 0.5f / std::sqrt(static_cast<float>(std::max<int64_t>(1, tensor.dim(1)))));
+  else if (tensor.rank() == 2 || (parameter && tensor.rank() > 2))
+    fillFloats(tensor, stream, 0,
+               0.5f / std::sqrt(static_cast<float>(std::max<int64_t>(1, tensor.dim(tensor.rank() - 1)))));
   else
     fillFloats(tensor, stream, 0, 1);
   if (parameter)

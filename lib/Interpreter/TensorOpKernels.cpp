@@ -95,6 +95,8 @@ static LogicalResult runSdpa(RankCall &call) {
   attention.headOffset = offset ? offset.ints()[0] : 0;
   attention.window = op.getWindow();
   attention.positions = intsOrNull(call[op.getPosition()]);
+  attention.lengths = intsOrNull(call[op.getLength()]);
+  attention.softcap = op.getSoftcap().convertToDouble();
   attention.causal = op.getCausal();
   attention.scale = op.getScale().convertToDouble();
   Tensor &result = call.makeResult();

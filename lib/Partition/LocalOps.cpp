@@ -90,9 +90,8 @@ struct LocalOpBuilder {
     if (auto sdpa = dyn_cast<SdpaOp>(op)) {
       addHeadOffset(sdpa);
       if (headOffset) {
-        auto local = SdpaOp::create(b, op->getLoc(), localResult(0), operands[0], operands[1], operands[2],
-                                    sdpa.getPosition() ? operands[3] : Value(), headOffset, sdpa.getCausalAttr(),
-                                    sdpa.getGroupAttr(), sdpa.getScaleAttr(), sdpa.getWindowAttr());
+        auto local = cast<SdpaOp>(clone());
+        local.getHeadOffsetMutable().assign(headOffset);
         return local.getOperation();
       }
     }

@@ -479,6 +479,8 @@ private:
       return zero(0);
     if (isa<KvUpdateOp>(op))
       return zero(0) && zero(1);
+    if (auto up = dyn_cast<ExpertUpOp>(op))
+      return values.find(up.getUp())->second.zeroPadded;
     if (rule.initial >= 0 && !zero(rule.initial))
       return false;
     auto vanishes = [&](ArrayRef<unsigned> term, unsigned f) {

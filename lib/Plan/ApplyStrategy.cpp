@@ -17,6 +17,9 @@ namespace {
 struct ApplyStrategy : tp::impl::ApplyStrategyBase<ApplyStrategy> {
   using ApplyStrategyBase::ApplyStrategyBase;
 
+  // What splits a layer. Experts are divided by `ep`, and each expert's hidden units by `tp`; other layers by both.
+  static constexpr StringRef kModelAxes[] = {"ep", "tp"};
+
   MeshOp mesh;
 
   void runOnOperation() override {
@@ -32,11 +35,13 @@ struct ApplyStrategy : tp::impl::ApplyStrategyBase<ApplyStrategy> {
       annotate(function);
   }
 
-  Split over(StringRef axis, int64_t priority = 0) {
+  Split over(ArrayRef<StringRef> axes, int64_t priority = 0) {
     Split split;
-    StringAttr name = StringAttr::get(&getContext(), axis);
-    if (mesh.getMesh().sizeOf(name))
-      split.axes.push_back(name);
+    for (StringRef axis : axes) {
+      StringAttr name = StringAttr::get(&getContext(), axis);
+      if (mesh.getMesh().sizeOf(name))
+        split.axes.push_back(name);
+    }
     split.priority = split.axes.empty() ? 0 : priority;
     return split;
   }
@@ -75,10 +80,30 @@ struct ApplyStrategy : tp::impl::ApplyStrategyBase<ApplyStrategy> {
     int64_t rank = cast<RankedTensorType>(weight.getType()).getRank();
     Sharding sharding = strategy == "replicate" ? Sharding::whole(rank) : Sharding::open(rank);
     if (strategy != "replicate")
-      sharding.dims[dim] = over("tp");
+      sharding.dims[dim] = over(kModelAxes);
     if (!sharding.dims[dim].axes.empty())
       sharding.dims[dim].unit = unit;
     state(weight, sharding);
+  }
+
+  // Matrices of all experts, [X, ., .]: hidden units are in dimension `dim`.
+  void splitExperts(Value weight, unsigned dim) {
+    if (!weight)
+      return;
+    Sharding sharding = strategy == "replicate" ? Sharding::whole(3) : Sharding::open(3);
+    if (strategy != "replicate") {
+      sharding.dims[0] = over(StringRef("ep"));
+      sharding.dims[dim] = over(StringRef("tp"));
+    }
+    state(weight, sharding);
+  }
+
+  // Tables of positions and of token types are small: split, each would need a sum of its own.
+  static bool isVocabulary(EmbeddingOp embedding) {
+    auto ids = dyn_cast<BlockArgument>(embedding.getIds());
+    auto function = ids ? dyn_cast<func::FuncOp>(ids.getOwner()->getParentOp()) : func::FuncOp();
+    auto input = function ? function.getArgAttrOfType<StringAttr>(ids.getArgNumber(), kInput) : StringAttr();
+    return !input || input.getValue() == "tokens";
   }
 
   void annotate(func::FuncOp function) {
@@ -92,10 +117,17 @@ struct ApplyStrategy : tp::impl::ApplyStrategyBase<ApplyStrategy> {
         for (Value rows : {mlp.getGate(), mlp.getUp(), mlp.getGateBias(), mlp.getUpBias()})
           splitWeight(rows, 0);
         splitWeight(mlp.getDown(), 1);
+      } else if (auto moe = dyn_cast<MoeOp>(op)) {
+        splitExperts(moe.getGate(), 1);
+        splitExperts(moe.getUp(), 1);
+        splitExperts(moe.getDown(), 2);
       } else if (auto logits = dyn_cast<LogitsOp>(op)) {
         splitWeight(logits.getWeight(), 0);
       } else if (auto embedding = dyn_cast<EmbeddingOp>(op)) {
-        splitWeight(embedding.getTable(), 0);
+        if (isVocabulary(embedding))
+          splitWeight(embedding.getTable(), 0);
+        else
+          state(embedding.getTable(), Sharding::whole(2));
         annotateEmbedding(embedding);
       }
     });
@@ -107,9 +139,9 @@ struct ApplyStrategy : tp::impl::ApplyStrategyBase<ApplyStrategy> {
   // Activations [B, S, D] between blocks.
   Sharding stream(ArrayRef<int64_t> shape) {
     Sharding sharding = Sharding::whole(shape.size());
-    sharding.dims[0] = over("dp");
+    sharding.dims[0] = over(StringRef("dp"));
     if (strategy == "sequence" && shape[1] > 1) {
-      sharding.dims[1] = over("tp", 1);
+      sharding.dims[1] = over(kModelAxes, 1);
     }
     for (Split &split : sharding.dims)
       split.closed = true;

@@ -126,3 +126,18 @@ func.func @collectives(%x: tensor<4x6xf32>, %i: tensor<2xi32>) {
   %10 = tp.mask_padding %x dim 1 of 16 split <{"tp"}> on @mesh : tensor<4x6xf32>
   return
 }
+
+// CHECK-LABEL: func.func @experts
+func.func @experts(%x: tensor<1x3x4xf32>, %r: tensor<5x4xf32>, %g: tensor<5x7x4xf32>, %d: tensor<5x4x7xf32>) {
+  // CHECK: tp.moe %{{.*}} router(%{{.*}}) gate(%{{.*}}) up(%{{.*}}) down(%{{.*}}) {activation = #tp.activation_kind<silu>, normalised, top_k = 2 : i64} :
+  %0 = tp.moe %x router(%r) gate(%g) up(%g) down(%d) {activation = #tp.activation_kind<silu>, top_k = 2, normalised}
+      : (tensor<1x3x4xf32>, tensor<5x4xf32>, tensor<5x7x4xf32>, tensor<5x7x4xf32>, tensor<5x4x7xf32>) -> tensor<1x3x4xf32>
+  %l = tp.linear %x, %r : (tensor<1x3x4xf32>, tensor<5x4xf32>) -> tensor<1x3x5xf32>
+  // CHECK: tp.route %{{.*}} {top_k = 1 : i64} : (tensor<1x3x5xf32>) -> tensor<1x3x5xf32>
+  %w = tp.route %l {top_k = 1} : (tensor<1x3x5xf32>) -> tensor<1x3x5xf32>
+  // CHECK: tp.expert_up gelu %{{.*}}, %{{.*}} up(%{{.*}}) :
+  %h = tp.expert_up gelu %x, %w up(%g) : (tensor<1x3x4xf32>, tensor<1x3x5xf32>, tensor<5x7x4xf32>) -> tensor<1x3x5x7xf32>
+  // CHECK: tp.expert_down %{{.*}}, %{{.*}} down(%{{.*}}) :
+  %y = tp.expert_down %h, %w down(%d) : (tensor<1x3x5x7xf32>, tensor<1x3x5xf32>, tensor<5x4x7xf32>) -> tensor<1x3x4xf32>
+  return
+}

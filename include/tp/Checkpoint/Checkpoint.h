@@ -11,7 +11,9 @@
 #include "tp/Checkpoint/Config.h"
 #include "tp/Support/Error.h"
 #include <cstdint>
+#include <map>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <span>
 #include <string>
@@ -32,10 +34,16 @@ struct TensorInfo {
   std::string name;
   std::vector<int64_t> shape; ///< row-major, outermost first (GGUF's reversed order is undone); empty: a scalar
   ElementType type = ElementType::Other;
-  std::string typeName; ///< as the file spells it, e.g. "Q6_K", "I64"
-  size_t file = 0;      ///< index into the checkpoint's weight files
-  uint64_t offset = 0;  ///< bytes from the start of that file
-  uint64_t bytes = 0;   ///< size in the file; 0 when the size of `typeName` is not known
+  std::string typeName;               ///< as the file spells it, e.g. "Q6_K", "I64"
+  size_t file = 0;                    ///< index into the checkpoint's weight files
+  uint64_t offset = 0;                ///< bytes from the start of that file
+  uint64_t bytes = 0;                 ///< size in the file; 0 when the size of `typeName` is not known
+  std::vector<TensorInfo> parts = {}; ///< a stack: its elements are those of these, one after the other
+
+  // Of a view (Checkpoint::find); `file`, `offset`, `bytes` and `type` are those of the tensor that it looks at.
+  int64_t first = 0;  ///< element where it begins; transposed: column
+  int64_t stride = 0; ///< transposed: columns of the tensor; 0: not transposed
+  float addend = 0;   ///< added to every element
 
   int64_t elements() const;
 };
@@ -62,10 +70,14 @@ public:
 
   /// In the order of the file (GGUF) or by name (Hugging Face).
   const std::vector<TensorInfo> &tensors() const { return infos; }
+  /// Null when there is none. Behind the name of a tensor may stand what is to be made of it when it is read, in this
+  /// order: `.T` (a matrix, transposed), `[a:b]` (its rows a to b - 1; elements of a vector), `+1` (added to each
+  /// element): `attn.weight.T[0:48]` are rows 0 to 47 of the transpose of `attn.weight`.
   const TensorInfo *find(std::string_view name) const;
   bool hasWeights() const { return !infos.empty(); }
 
   /// The tensor `name`; an error when it is missing, has another shape, or has a type that cannot be read.
+  /// A name with an asterisk is a stack: "a.*.b" [2, 3] is the tensors "a.0.b" and "a.1.b", [3] each.
   const TensorInfo &expect(std::string_view name, std::span<const int64_t> shape) const;
   /// An error when the tensor's type cannot be read as float32. Call it early, for the tensors that a model uses.
   void checkReadable(const TensorInfo &tensor) const;
@@ -85,8 +97,13 @@ protected:
   std::vector<std::unique_ptr<checkpoint::MappedFile>> files;
 
 private:
+  const TensorInfo &expectStack(std::string_view name, std::span<const int64_t> shape) const;
+
   std::vector<TensorInfo> infos;
   std::unordered_map<std::string, size_t> byName;
+  /// Views and stacks that were asked for, by name.
+  mutable std::map<std::string, TensorInfo, std::less<>> views;
+  mutable std::mutex viewsMutex;
 };
 
 } // namespace tp

@@ -43,6 +43,14 @@ struct RopeScaling {
   std::string factorsTensor;
 };
 
+/// A mixture of experts in place of a layer's feed-forward part.
+struct ExpertConfig {
+  int64_t count = 0; ///< 0: the model has none
+  int64_t perToken = 0;
+  int64_t intermediateSize = 0;
+  bool normalised = true; ///< the weights of a token's experts add up to 1
+};
+
 struct ModelConfig {
   std::string architecture;               ///< "llama", "qwen2", ...: GGUF general.architecture, HF model_type
   std::vector<std::string> architectures; ///< HF class names, e.g. "LlamaForCausalLM"; empty for GGUF
@@ -62,12 +70,24 @@ struct ModelConfig {
   bool attentionBias = false;       ///< q, k and v have a bias
   bool attentionOutputBias = false; ///< the attention's output projection has a bias
   bool mlpBias = false;
+  ExpertConfig experts;
   int64_t slidingWindow = 0; ///< positions a query sees, itself included; 0 = all
+  /// Which layers have the window; empty: all.
+  std::vector<bool> slidingLayers;
+  /// The window of a layer; 0 = none.
+  int64_t windowOf(int64_t layer) const {
+    return slidingLayers.empty() || slidingLayers.at(size_t(layer)) ? slidingWindow : 0;
+  }
+  double attentionScale = 0;   ///< factor of the scores; 0 = 1 / sqrt(headDim)
+  double attentionSoftcap = 0; ///< bound that scores are bent to with tanh; 0 = none
+  double finalSoftcap = 0;     ///< the same for logits
+  int64_t tokenTypes = 0;      ///< rows of the table of token types (BERT)
 
   double ropeBase = 10000;
   int64_t ropeDim = 0;          ///< leading dimensions of a head that are rotated; headDim when all are
   bool ropeInterleaved = false; ///< true: pairs (2i, 2i+1); false: pairs (i, i + ropeDim/2)
   RopeScaling ropeScaling;
+  double localRopeBase = 0; ///< base of layers with a window, which have no scaling then; 0 = as the others
 
   int64_t bosId = -1; ///< -1: none
   bool addBos = false;

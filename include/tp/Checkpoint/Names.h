@@ -17,7 +17,8 @@ public:
   enum class Format { Gguf, HuggingFace };
   explicit LlamaNames(Format format) : gguf(format == Format::Gguf) {}
   /// `format` as Checkpoint::format() spells it.
-  explicit LlamaNames(const std::string &format) : gguf(format == "gguf") {}
+  explicit LlamaNames(const std::string &format, const std::string &architecture = "")
+      : gguf(format == "gguf"), mixtral(architecture == "mixtral") {}
 
   // Shapes: vocab V, hidden D, query heads H, kv heads K, head size S, intermediate F.
   std::string embedding() const { return gguf ? "token_embd.weight" : "model.embed_tokens.weight"; } ///< [V, D]
@@ -37,6 +38,15 @@ public:
   std::string up(int64_t n) const { return layer(n, "ffn_up", "mlp.up_proj"); }                     ///< [F, D]
   std::string down(int64_t n) const { return layer(n, "ffn_down", "mlp.down_proj"); }               ///< [D, F]
 
+  // Experts X, intermediate F: [X, D], [X, F, D], [X, F, D], [X, D, F]. A Hugging Face directory has a tensor for each
+  // expert: these are stacks (Checkpoint::expect).
+  std::string router(int64_t n) const {
+    return layer(n, "ffn_gate_inp", mixtral ? "block_sparse_moe.gate" : "mlp.gate");
+  }
+  std::string expertGate(int64_t n) const { return expert(n, "ffn_gate_exps", mixtral ? "w1" : "gate_proj"); }
+  std::string expertUp(int64_t n) const { return expert(n, "ffn_up_exps", mixtral ? "w3" : "up_proj"); }
+  std::string expertDown(int64_t n) const { return expert(n, "ffn_down_exps", mixtral ? "w2" : "down_proj"); }
+
   static std::string biasOf(const std::string &weight) {
     return weight.substr(0, weight.size() - std::string("weight").size()) + "bias";
   }
@@ -47,7 +57,11 @@ private:
     return prefix + (gguf ? inGguf : inHuggingFace) + ".weight";
   }
 
-  bool gguf;
+  std::string expert(int64_t n, const char *inGguf, const std::string &inHuggingFace) const {
+    return layer(n, inGguf, ((mixtral ? "block_sparse_moe.experts.*." : "mlp.experts.*.") + inHuggingFace).c_str());
+  }
+
+  bool gguf, mixtral = false;
 };
 
 } // namespace tp

@@ -8,7 +8,8 @@ def Tp_AttentionOp : Tp_PureOp<"attention", [AttrSizedOperandSegments]> {
 
     With a cache ([B, T, kv_heads, head_size] each) keys and values are written at `position` [B] (the tokens already cached) and attention reads
     the cache; the updated caches are results. `window` > 0: a query sees that many positions, its own included. `scale` defaults to
-    1 / sqrt(head_size). `q_norm` and `k_norm` [head_size] are RMS norms of each head before the rotation, with epsilon `norm_eps`.
+    1 / sqrt(head_size). `q_norm` and `k_norm` [head_size] are RMS norms of each head before the rotation, with epsilon `norm_eps`. `length` [B]: keys
+    from there on are padding, which no query sees. `softcap` c > 0: scores s become `c * tanh(s / c)`.
 
     ```mlir
     %y, %k1, %v1 = tp.attention %x weights(%wq, %wk, %wv, %wo) cache(%k, %v at %pos)
@@ -19,19 +20,22 @@ def Tp_AttentionOp : Tp_PureOp<"attention", [AttrSizedOperandSegments]> {
     ```
 
     Constraints: (C1) `heads` is a multiple of `kv_heads`; (C2) weights, biases and norms have the shapes above; (C3) cache operands and
-    cache results come together, with equal types; (C4) the result has the input's shape.
+    cache results come together, with equal types; (C4) the result has the input's shape; (C5) `length` is [B].
   }];
   let arguments = (ins Tp_FloatTensor:$input, Tp_FloatTensor:$wq, Tp_FloatTensor:$wk, Tp_FloatTensor:$wv, Tp_FloatTensor:$wo,
       Optional<Tp_FloatTensor>:$bq, Optional<Tp_FloatTensor>:$bk, Optional<Tp_FloatTensor>:$bv, Optional<Tp_FloatTensor>:$bo,
       Optional<Tp_FloatTensor>:$q_norm, Optional<Tp_FloatTensor>:$k_norm,
       Optional<Tp_FloatTensor>:$k_cache, Optional<Tp_FloatTensor>:$v_cache, Optional<Tp_IndexTensor>:$position,
+      Optional<Tp_IndexTensor>:$length,
       ConfinedAttr<I64Attr, [IntPositive]>:$heads, ConfinedAttr<I64Attr, [IntPositive]>:$kv_heads,
       ConfinedAttr<I64Attr, [IntPositive]>:$head_size, OptionalAttr<Tp_RotaryAttr>:$rotary, UnitAttr:$causal,
-      DefaultValuedAttr<I64Attr, "0">:$window, OptionalAttr<F64Attr>:$scale, DefaultValuedAttr<F64Attr, "1e-6">:$norm_eps);
+      DefaultValuedAttr<I64Attr, "0">:$window, OptionalAttr<F64Attr>:$scale, DefaultValuedAttr<F64Attr, "1e-6">:$norm_eps,
+      DefaultValuedAttr<F64Attr, "0.0">:$softcap);
   let results = (outs Tp_FloatTensor:$result, Variadic<Tp_FloatTensor>:$caches);
   let assemblyFormat = [{
     $input `weights` `(` $wq `,` $wk `,` $wv `,` $wo `)` (`bq` `(` $bq^ `)`)? (`bk` `(` $bk^ `)`)? (`bv` `(` $bv^ `)`)? (`bo` `(` $bo^ `)`)?
-    (`norms` `(` $q_norm^ `,` $k_norm `)`)? (`cache` `(` $k_cache^ `,` $v_cache `at` $position `)`)? attr-dict `:` functional-type(operands, results)
+    (`norms` `(` $q_norm^ `,` $k_norm `)`)? (`cache` `(` $k_cache^ `,` $v_cache `at` $position `)`)? (`length` `(` $length^ `)`)?
+    attr-dict `:` functional-type(operands, results)
   }];
 }
 
@@ -56,10 +60,32 @@ def Tp_MlpOp : Tp_PureOp<"mlp", [AttrSizedOperandSegments]> {
   }];
 }
 
+def Tp_MoeOp : Tp_PureOp<"moe"> {
+  let summary = "a mixture-of-experts layer";
+  let description = [{
+    For each row the `top_k` experts that the router likes best, their results added with its weights (see `tp.route`). Expert e is a
+    feed-forward layer as in `tp.mlp` with the matrices [e] of `gate` and `up` [X, F, D] and `down` [X, D, F]; `router` is [X, D].
+
+    ```mlir
+    %y = tp.moe %x router(%r) gate(%g) up(%u) down(%d) {activation = #tp.activation_kind<silu>, top_k = 2, normalised}
+        : (tensor<1x3x32xf32>, tensor<8x32xf32>, tensor<8x64x32xf32>, tensor<8x64x32xf32>, tensor<8x32x64xf32>) -> tensor<1x3x32xf32>
+    ```
+
+    Constraints: (C1) weights have the shapes above; (C2) the result has the input's shape; (C3) 1 <= `top_k` <= X.
+  }];
+  let arguments = (ins Tp_FloatTensor:$input, Tp_FloatTensor:$router, Optional<Tp_FloatTensor>:$gate, Tp_FloatTensor:$up,
+      Tp_FloatTensor:$down, Tp_ActivationKindAttr:$activation, ConfinedAttr<I64Attr, [IntPositive]>:$top_k, UnitAttr:$normalised);
+  let results = (outs Tp_FloatTensor:$result);
+  let assemblyFormat = [{
+    $input `router` `(` $router `)` (`gate` `(` $gate^ `)`)? `up` `(` $up `)` `down` `(` $down `)` attr-dict `:` functional-type(operands, results)
+  }];
+}
+
 def Tp_LogitsOp : Tp_PureOp<"logits"> {
   let summary = "the logits head";
   let description = [{
     `input` [..., D] times `weight` [V, D], giving a score for each word of the vocabulary. A tied head has the embedding table as its weight.
+    `softcap` c > 0: scores s become `c * tanh(s / c)`.
 
     ```mlir
     %l = tp.logits %x, %table : (tensor<1x3x32xf32>, tensor<100x32xf32>) -> tensor<1x3x100xf32>
@@ -67,7 +93,7 @@ def Tp_LogitsOp : Tp_PureOp<"logits"> {
 
     Constraints: (C1) shapes agree as in `tp.linear`.
   }];
-  let arguments = (ins Tp_FloatTensor:$input, Tp_FloatTensor:$weight);
+  let arguments = (ins Tp_FloatTensor:$input, Tp_FloatTensor:$weight, DefaultValuedAttr<F64Attr, "0.0">:$softcap);
   let results = (outs Tp_FloatTensor:$result);
   let assemblyFormat = "$input `,` $weight attr-dict `:` functional-type(operands, results)";
 }

@@ -21,6 +21,7 @@ def Tp_Tensor : StaticShapeTensorOf<[Tp_Float, I1, I8, I32, I64, Index]>;
 include "tp/Dialect/TpMeshOps.td"
 include "tp/Dialect/TpLayerOps.td"
 include "tp/Dialect/TpTensorOps.td"
+include "tp/Dialect/TpExpertOps.td"
 include "tp/Dialect/TpCollectiveOps.td"
 
 #endif

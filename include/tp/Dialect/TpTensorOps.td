@@ -108,21 +108,23 @@ def Tp_SdpaOp : Tp_RuledOp<"sdpa", [AttrSizedOperandSegments]> {
     `(h + o) / group - o / group` (integer divisions) where o is `head_offset`, the global number of the first query head on this device (absent: 0).
 
     Query row s stands at p = `position[b] + s` (absent: s). Causal: it sees keys t <= p; with `window` w > 0 only t > p - w.
-    Not causal: it sees all T keys.
+    Not causal: it sees all T keys. In either case only keys t < `length[b]`, where that is given. A row that sees no key gives zeros.
+    `softcap` c > 0: scaled scores s become `c * tanh(s / c)`.
 
     ```mlir
     %o = tp.sdpa %q, %k, %v at %pos {causal, group = 2, scale = 0.35 : f64}
         : (tensor<1x3x4x8xf32>, tensor<1x16x2x8xf32>, tensor<1x16x2x8xf32>, tensor<1xi32>) -> tensor<1x3x4x8xf32>
     ```
 
-    Constraints: (C1) shapes as above; (C2) H = Hk * `group` unless `head_offset` is given; (C3) `position` is [B], `head_offset` has no dimension.
+    Constraints: (C1) shapes as above; (C2) H = Hk * `group` unless `head_offset` is given; (C3) `position` and `length` are [B],
+    `head_offset` has no dimension.
   }];
   let arguments = (ins Tp_FloatTensor:$query, Tp_FloatTensor:$key, Tp_FloatTensor:$value, Optional<Tp_IndexTensor>:$position,
-      Optional<Tp_IndexTensor>:$head_offset, UnitAttr:$causal, ConfinedAttr<I64Attr, [IntPositive]>:$group, F64Attr:$scale,
-      DefaultValuedAttr<I64Attr, "0">:$window);
+      Optional<Tp_IndexTensor>:$length, Optional<Tp_IndexTensor>:$head_offset, UnitAttr:$causal, ConfinedAttr<I64Attr, [IntPositive]>:$group, F64Attr:$scale,
+      DefaultValuedAttr<I64Attr, "0">:$window, DefaultValuedAttr<F64Attr, "0.0">:$softcap);
   let results = (outs Tp_FloatTensor:$result);
   let assemblyFormat = [{
-    $query `,` $key `,` $value (`at` $position^)? (`head_offset` $head_offset^)? attr-dict `:` functional-type(operands, results)
+    $query `,` $key `,` $value (`at` $position^)? (`length` $length^)? (`head_offset` $head_offset^)? attr-dict `:` functional-type(operands, results)
   }];
 }
 

@@ -20,12 +20,13 @@ struct ImportOptions {
 // What the importer chose.
 struct ImportedModel {
   mlir::OwningOpRef<mlir::ModuleOp> module;
-  int64_t maxSeq = 0; // a multiple of the largest chunk
+  int64_t maxSeq = 0;           // a decoder's is a multiple of the largest chunk
+  std::string kind = "decoder"; // or "encoder"
 };
 
 // Emits one function per kind of layer and the entry functions that call it with each layer's weights: `prefill` (a
-// chunk of a prompt), `decode` (one token) and `score` (logits of a whole chunk). Throws tp::Error for a model that is
-// not supported, naming what is not.
+// chunk of a prompt), `decode` (one token) and `score` (logits of a whole chunk); of an encoder `encode`. Throws
+// tp::Error for a model that is not supported, naming what is not.
 ImportedModel importModel(mlir::MLIRContext &context, const Checkpoint &checkpoint, const ImportOptions &options);
 
 } // namespace tp

@@ -83,6 +83,7 @@ private:
 // The parts of the built-in registry, one file each.
 void addTensorOpKernels(KernelRegistry &registry);
 void addLayerKernels(KernelRegistry &registry);
+void addExpertKernels(KernelRegistry &registry);
 void addCollectiveKernels(KernelRegistry &registry);
 void addArithKernels(KernelRegistry &registry);
 void addMathKernels(KernelRegistry &registry);

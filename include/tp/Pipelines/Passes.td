@@ -30,7 +30,7 @@ def DecomposeLayers : Pass<"tp-decompose-layers", "::mlir::ModuleOp"> {
 
     With weights in bf16, values that a linear reads are rounded to bf16; everything else stays f32.
   }];
-  let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::tensor::TensorDialect"];
+  let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::tensor::TensorDialect", "::mlir::math::MathDialect"];
 }
 
 def PropagateShardings : Pass<"tp-propagate-shardings", "::mlir::ModuleOp"> {
