@@ -49,7 +49,15 @@ static void count(GroupCall &call, int64_t groupSize, double shares, int64_t byt
   call.interpreter.countCollective(call.op->getName().stripDialect(), shares * (groupSize - 1) / groupSize * bytes);
 }
 
-static Tensor zerosOfResult(GroupCall &call) { return zerosOf(call.op->getResult(0).getType()); }
+// On one rank, all values of a collective.
+static int64_t bytesOf(ArrayRef<RankValue> values) {
+  int64_t bytes = 0;
+  for (const RankValue &value : values)
+    bytes += value[0].bytes();
+  return bytes;
+}
+
+static Tensor zerosOfResult(GroupCall &call, unsigned i = 0) { return zerosOf(call.op->getResult(i).getType()); }
 
 // The sum or maximum of a group's tensors, rounded once.
 static Tensor combine(ReduceKind kind, ArrayRef<int64_t> group, const RankValue &input) {
@@ -78,15 +86,15 @@ static LogicalResult runAllReduce(GroupCall &call) {
   std::optional<DeviceGroups> groups = groupsOf(call, op.getMeshAttr(), op.getAxes());
   if (!groups)
     return failure();
-  const RankValue &input = call.operands[0];
-  RankValue &result = call.results[0];
-  result.resize(input.size());
-  for (ArrayRef<int64_t> group : groups->groups()) {
-    Tensor combined = combine(op.getKind(), group, input);
-    for (int64_t rank : group)
-      result[rank] = combined;
+  for (auto [input, result] : llvm::zip_equal(call.operands, call.results)) {
+    result.resize(input.size());
+    for (ArrayRef<int64_t> group : groups->groups()) {
+      Tensor combined = combine(op.getKind(), group, input);
+      for (int64_t rank : group)
+        result[rank] = combined;
+    }
   }
-  count(call, groups->groupSize(), 2, input[0].bytes());
+  count(call, groups->groupSize(), 2, bytesOf(call.operands));
   return success();
 }
 
@@ -95,19 +103,19 @@ static LogicalResult runAllGather(GroupCall &call) {
   std::optional<Layout> layout = layoutOf(call, op.getMeshAttr(), op.getSplit(), op.getSize());
   if (!layout)
     return failure();
-  const RankValue &input = call.operands[0];
-  RankValue &result = call.results[0];
-  result.resize(input.size());
   SmallVector<int64_t> starts, lengths;
   layout->geometry.disjointWindows(starts, lengths);
-  for (ArrayRef<int64_t> group : layout->groups.groups()) {
-    Tensor whole = zerosOfResult(call);
-    for (auto [position, rank] : llvm::enumerate(group))
-      copyWindow(input[rank], 0, whole, starts[position], op.getDim(), lengths[position]);
-    for (int64_t rank : group)
-      result[rank] = whole;
+  for (auto [i, input] : llvm::enumerate(call.operands)) {
+    call.results[i].resize(input.size());
+    for (ArrayRef<int64_t> group : layout->groups.groups()) {
+      Tensor whole = zerosOfResult(call, i);
+      for (auto [position, rank] : llvm::enumerate(group))
+        copyWindow(input[rank], 0, whole, starts[position], op.getDim(), lengths[position]);
+      for (int64_t rank : group)
+        call.results[i][rank] = whole;
+    }
   }
-  count(call, layout->groups.groupSize(), 1, result[0].bytes());
+  count(call, layout->groups.groupSize(), 1, bytesOf(call.results));
   return success();
 }
 
@@ -129,17 +137,18 @@ static LogicalResult runReduceScatter(GroupCall &call) {
   std::optional<Layout> layout = layoutOf(call, op.getMeshAttr(), op.getSplit(), op.getSize());
   if (!layout)
     return failure();
-  const RankValue &input = call.operands[0];
-  RankValue &result = call.results[0];
-  result.resize(input.size());
-  for (ArrayRef<int64_t> group : layout->groups.groups()) {
-    Tensor combined = combine(op.getKind(), group, input);
-    for (auto [position, rank] : llvm::enumerate(group)) {
-      result[rank] = zerosOfResult(call);
-      copyWindow(combined, layout->start(position), result[rank], 0, op.getDim(), layout->valid(position));
+  for (auto [i, input] : llvm::enumerate(call.operands)) {
+    RankValue &result = call.results[i];
+    result.resize(input.size());
+    for (ArrayRef<int64_t> group : layout->groups.groups()) {
+      Tensor combined = combine(op.getKind(), group, input);
+      for (auto [position, rank] : llvm::enumerate(group)) {
+        result[rank] = zerosOfResult(call, i);
+        copyWindow(combined, layout->start(position), result[rank], 0, op.getDim(), layout->valid(position));
+      }
     }
   }
-  count(call, layout->groups.groupSize(), 1, input[0].bytes());
+  count(call, layout->groups.groupSize(), 1, bytesOf(call.operands));
   return success();
 }
 
