@@ -4,7 +4,6 @@
 #include "tp/Sharding/Geometry.h"
 
 #include "llvm/ADT/TypeSwitch.h"
-#include <cmath>
 
 using namespace mlir;
 
@@ -33,21 +32,15 @@ static Windows windowsOf(MeshAttr mesh, SplitAttr split, int64_t dim, int64_t si
   return {dim, size, geometry.local(), {starts.begin(), starts.end()}, {lengths.begin(), lengths.end()}};
 }
 
-static void setAxes(Collective &c, ArrayRef<StringAttr> axes) {
-  for (StringAttr axis : axes)
-    c.axes.push_back(axis.str());
-}
-
 static void setAround(Collective &c, RankedTensorType type, int64_t dim) {
   for (auto [i, size] : llvm::enumerate(type.getShape()))
     if (int64_t(i) != dim)
       (int64_t(i) < dim ? c.outer : c.inner) *= size;
 }
 
-Collective describeCollective(Operation *op) {
-  auto in = cast<RankedTensorType>(op->getOperand(0).getType()),
-       out = cast<RankedTensorType>(op->getResult(0).getType());
-  double inBytes = double(bytesOf(physicalType(in, "plain"))), outBytes = double(bytesOf(physicalType(out, "plain")));
+Collective describeCollective(Operation *op, unsigned value) {
+  auto in = cast<RankedTensorType>(op->getOperand(value).getType()),
+       out = cast<RankedTensorType>(op->getResult(value).getType());
   MeshAttr mesh = lookupMesh(op, op->getAttrOfType<FlatSymbolRefAttr>("mesh"));
   Collective c;
   c.kind = op->getName().stripDialect().str();
@@ -56,37 +49,28 @@ Collective describeCollective(Operation *op) {
                                           : ElementType::i32;
   if (auto origin = op->getAttrOfType<StringAttr>("origin"))
     c.origin = origin.str();
-  auto parts = [&](SplitAttr split) { return mesh.sizeOf(split.getAxes()); };
+  CollectiveCost cost = *costOf(op);
+  c.bytes = cost.bytes[value];
+  for (StringAttr axis : cost.axes)
+    c.axes.push_back(axis.str());
   llvm::TypeSwitch<Operation *>(op)
-      .Case([&](AllReduceOp r) {
-        SmallVector<StringAttr> axes(r.getAxes().getAsRange<StringAttr>());
-        setAxes(c, axes);
-        c.reduce = stringifyReduceKind(r.getKind()).str(), c.count = in.getNumElements();
-        c.bytes = std::llround(allReduceBytes(mesh.sizeOf(axes), inBytes));
-      })
+      .Case([&](AllReduceOp r) { c.reduce = stringifyReduceKind(r.getKind()).str(), c.count = in.getNumElements(); })
       .Case([&](AllGatherOp g) {
-        setAxes(c, g.getSplit().getAxes());
         setAround(c, out, g.getDim());
         c.windows = windowsOf(mesh, g.getSplit(), g.getDim(), g.getSize(), true);
-        c.bytes = std::llround(allGatherBytes(parts(g.getSplit()), outBytes));
       })
       .Case([&](ReduceScatterOp r) {
-        setAxes(c, r.getSplit().getAxes());
         setAround(c, in, r.getDim());
         c.reduce = stringifyReduceKind(r.getKind()).str();
         c.windows = windowsOf(mesh, r.getSplit(), r.getDim(), r.getSize(), false);
-        c.bytes = std::llround(allGatherBytes(parts(r.getSplit()), inBytes));
       })
       .Case([&](AllToAllOp a) {
-        setAxes(c, a.getFrom().getAxes());
         c.shape.assign(in.getShape().begin(), in.getShape().end());
         c.split = windowsOf(mesh, a.getTo(), a.getToDim(), a.getToSize(), false);
         c.concat = windowsOf(mesh, a.getFrom(), a.getFromDim(), a.getFromSize(), true);
-        c.bytes = std::llround(allToAllBytes(parts(a.getFrom()), inBytes));
       })
       .Case([&](PermuteOp p) {
-        setAxes(c, SmallVector<StringAttr>(p.getAxes().getAsRange<StringAttr>()));
-        c.count = in.getNumElements(), c.bytes = int64_t(inBytes);
+        c.count = in.getNumElements();
         c.source.assign(p.getSources().begin(), p.getSources().end());
       });
   return c;

@@ -50,11 +50,15 @@ void nameProgram(ModuleOp module) {
   module.walk([&](Operation *op) {
     if (!isCollective(op))
       return;
-    Collective c = describeCollective(op);
-    auto it = std::find(table.begin(), table.end(), c);
-    op->setAttr(kCollective, b.getI64IntegerAttr(it - table.begin()));
-    if (it == table.end())
-      table.push_back(c);
+    SmallVector<int64_t> numbers;
+    for (unsigned value = 0; value < op->getNumOperands(); ++value) {
+      Collective c = describeCollective(op, value);
+      auto it = std::find(table.begin(), table.end(), c);
+      numbers.push_back(it - table.begin());
+      if (it == table.end())
+        table.push_back(c);
+    }
+    op->setAttr(kCollective, b.getDenseI64ArrayAttr(numbers));
   });
 }
 
@@ -101,9 +105,10 @@ CpuProgram describeProgram(ModuleOp module) {
       describeWeights(function, seen, program.weights);
     }
   module.walk([&](Operation *op) {
-    auto id = op->getAttrOfType<IntegerAttr>(kCollective);
-    if (id && size_t(id.getInt()) == program.collectives.size())
-      program.collectives.push_back(describeCollective(op));
+    auto ids = op->getAttrOfType<DenseI64ArrayAttr>(kCollective);
+    for (auto [value, id] : llvm::enumerate(ids ? ids.asArrayRef() : ArrayRef<int64_t>()))
+      if (size_t(id) == program.collectives.size())
+        program.collectives.push_back(describeCollective(op, value));
   });
   return program;
 }

@@ -7,8 +7,8 @@
 
 namespace tp::cpu {
 
-// The description of a communicating op.
-Collective describeCollective(mlir::Operation *op);
+// The description of one value of a communicating op.
+Collective describeCollective(mlir::Operation *op, unsigned value);
 // Numbers collectives (`cpu.collective`), equal ones alike, and names entries' symbols (`cpu.symbol`).
 void nameProgram(mlir::ModuleOp module);
 // All of a CpuProgram but its code and features, after tp-plan-memory.

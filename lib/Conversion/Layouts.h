@@ -18,8 +18,9 @@ inline constexpr llvm::StringLiteral kOffset = "cpu.offset";
 inline constexpr llvm::StringLiteral kPlaces = "cpu.places";
 inline constexpr llvm::StringLiteral kFrame = "cpu.frame";
 inline constexpr llvm::StringLiteral kFrameAt = "cpu.frame_at";
-inline constexpr llvm::StringLiteral kSymbol = "cpu.symbol";         // entry: what the shared object exports
-inline constexpr llvm::StringLiteral kCollective = "cpu.collective"; // collective: its index in the table
+inline constexpr llvm::StringLiteral kSymbol = "cpu.symbol"; // entry: what the shared object exports
+inline constexpr llvm::StringLiteral kCollective =
+    "cpu.collective"; // collective: of each value, its index in the table
 inline constexpr llvm::StringLiteral kArenaBytes = "cpu.arena_bytes";
 inline constexpr llvm::StringLiteral kStateBytes = "cpu.state_bytes";
 inline constexpr llvm::StringLiteral kWeightBytes = "cpu.weight_bytes";

@@ -27,7 +27,8 @@ enum FrameField : int64_t {
   kAtRank = 24,
   kAtThreads = 32,
   kAtBarrier = 40,
-  kAtCollective = 48
+  kAtCollective = 48,
+  kAtCollectives = 56
 };
 
 // Memory that an op touches: bytes of a root, which is the frame (0) or something of the caller's.
@@ -59,6 +60,7 @@ private:
   Value at(Value bytes, int64_t offset, MemRefType type);
   void lowerOp(Operation *op);
   void lowerCall(func::CallOp call);
+  Value arrayOf(ArrayRef<Value> values);
   void lowerCollective(Operation *op);
   void lowerView(Operation *op);
   Place placeOf(Operation *op, unsigned result);
@@ -270,18 +272,42 @@ void ProgramFunction::lowerCall(func::CallOp call) {
   func::CallOp::create(b, loweredName(callee), TypeRange(), operands);
 }
 
-// It begins with a barrier, and when it returns its result is complete.
-void ProgramFunction::lowerCollective(Operation *op) {
-  Place place = placeOf(op, 0);
-  places[op->getResult(0)] = place;
+// On the stack, an array of what `values` are.
+Value ProgramFunction::arrayOf(ArrayRef<Value> values) {
   auto pointer = LLVM::LLVMPointerType::get(b.getContext());
-  Type i64 = b.getI64Type();
-  auto type =
-      LLVM::LLVMFunctionType::get(LLVM::LLVMVoidType::get(b.getContext()), {pointer, i64, i64, pointer, pointer});
-  Value id = arith::ConstantOp::create(b, b.getI64IntegerAttr(number(op, kCollective)));
-  Value mine = arith::IndexCastOp::create(b, i64, thread);
-  Value from = pointerTo(places.lookup(op->getOperand(0)).memory), to = pointerTo(place.memory);
-  LLVM::CallOp::create(b, type, ValueRange{framePointer(kAtCollective), frame, mine, id, from, to});
+  Type type = values.front().getType();
+  Value size = arith::ConstantOp::create(b, b.getI64IntegerAttr(int64_t(values.size())));
+  Value array = LLVM::AllocaOp::create(b, pointer, type, size);
+  for (auto [i, value] : llvm::enumerate(values))
+    LLVM::StoreOp::create(b, value, LLVM::GEPOp::create(b, pointer, type, array, ArrayRef<LLVM::GEPArg>{int32_t(i)}));
+  return array;
+}
+
+// It begins with a barrier, and when it returns its results are complete.
+void ProgramFunction::lowerCollective(Operation *op) {
+  SmallVector<Value> ids, sources, targets;
+  for (auto [i, id] : llvm::enumerate(op->getAttrOfType<DenseI64ArrayAttr>(kCollective).asArrayRef())) {
+    ids.push_back(arith::ConstantOp::create(b, b.getI64IntegerAttr(id)));
+    sources.push_back(pointerTo(places.lookup(op->getOperand(i)).memory));
+    Place place = placeOf(op, i);
+    places[op->getResult(i)] = place;
+    targets.push_back(pointerTo(place.memory));
+  }
+  Value mine = arith::IndexCastOp::create(b, b.getI64Type(), thread);
+  SmallVector<Value> operands;
+  if (ids.size() == 1)
+    operands = {framePointer(kAtCollective), frame, mine, ids[0], sources[0], targets[0]};
+  else
+    operands = {framePointer(kAtCollectives),
+                frame,
+                mine,
+                arith::ConstantOp::create(b, b.getI64IntegerAttr(int64_t(ids.size()))),
+                arrayOf(ids),
+                arrayOf(sources),
+                arrayOf(targets)};
+  SmallVector<Type> types(ValueRange(operands).drop_front().getTypes());
+  auto type = LLVM::LLVMFunctionType::get(LLVM::LLVMVoidType::get(b.getContext()), types);
+  LLVM::CallOp::create(b, type, operands);
   pendingReads.clear();
   pendingWrites.clear();
 }

@@ -94,7 +94,7 @@ LogicalResult FramePlan::addArguments() {
 std::optional<int> FramePlan::bufferFor(Operation *op, unsigned result) {
   SmallVector<unsigned> candidates;
   if (isa<AllReduceOp>(op))
-    candidates.push_back(0);
+    candidates.push_back(result);
   auto call = dyn_cast<func::CallOp>(op);
   if (call && isKernel(calleeOf(call)))
     candidates = inPlaceOperands(calleeOf(call), result);

@@ -3,7 +3,6 @@
 
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "llvm/ADT/MapVector.h"
-#include "llvm/ADT/TypeSwitch.h"
 #include "llvm/Support/Format.h"
 #include <nlohmann/json.hpp>
 
@@ -11,59 +10,29 @@ using namespace mlir;
 using namespace tp;
 
 namespace {
-double bytesOf(Value value) {
-  auto type = cast<RankedTensorType>(value.getType());
-  return 1.0 * type.getNumElements() * type.getElementTypeBitWidth() / 8;
+// What asked for a collective: "function: op operand", several with "; " between them.
+void setOrigin(StringRef origins, CollectiveUse &use) {
+  SmallVector<StringRef> list;
+  origins.split(list, "; ");
+  for (StringRef origin : list) {
+    auto [op, operand] = origin.split(": ").second.split(' ');
+    use.op += (use.op.empty() ? "" : "; ") + op.str();
+    use.operand += (use.operand.empty() ? "" : "; ") + operand.str();
+  }
 }
-
-SmallVector<StringAttr> axesOf(ArrayAttr axes) { return SmallVector<StringAttr>(axes.getAsRange<StringAttr>()); }
 
 // Kind, axes and bytes of a collective; false for other ops.
 bool describe(Operation *op, CollectiveUse &use) {
-  SmallVector<StringAttr> axes;
-  double bytes = 0;
-  FlatSymbolRefAttr meshName;
-  auto size = [&] { return lookupMesh(op, meshName).sizeOf(axes); };
-  bool known = TypeSwitch<Operation *, bool>(op)
-                   .Case<AllReduceOp>([&](auto c) {
-                     axes = axesOf(c.getAxes()), meshName = c.getMeshAttr();
-                     bytes = allReduceBytes(size(), bytesOf(c.getInput()));
-                     return true;
-                   })
-                   .Case<AllGatherOp>([&](auto c) {
-                     axes = SmallVector<StringAttr>(c.getSplit().getAxes()), meshName = c.getMeshAttr();
-                     bytes = allGatherBytes(size(), bytesOf(c.getResult()));
-                     return true;
-                   })
-                   .Case<ReduceScatterOp>([&](auto c) {
-                     axes = SmallVector<StringAttr>(c.getSplit().getAxes()), meshName = c.getMeshAttr();
-                     bytes = allGatherBytes(size(), bytesOf(c.getInput()));
-                     return true;
-                   })
-                   .Case<AllToAllOp>([&](auto c) {
-                     axes = SmallVector<StringAttr>(c.getFrom().getAxes()), meshName = c.getMeshAttr();
-                     bytes = allToAllBytes(size(), bytesOf(c.getInput()));
-                     return true;
-                   })
-                   .Case<PermuteOp>([&](auto c) {
-                     axes = axesOf(c.getAxes()), meshName = c.getMeshAttr();
-                     bytes = bytesOf(c.getInput());
-                     return true;
-                   })
-                   .Default([](Operation *) { return false; });
-  if (!known)
+  std::optional<CollectiveCost> cost = costOf(op);
+  if (!cost)
     return false;
   use.kind = op->getName().stripDialect();
-  for (StringAttr axis : axes)
+  for (StringAttr axis : cost->axes)
     use.axes.push_back(axis.str());
-  use.groupSize = size();
-  use.bytes = (int64_t)(bytes + 0.5);
-  // "function: op operand"
-  if (auto origin = op->getAttrOfType<StringAttr>("origin")) {
-    auto [op, operand] = origin.getValue().split(": ").second.split(' ');
-    use.op = op;
-    use.operand = operand;
-  }
+  use.groupSize = cost->groupSize;
+  use.bytes = cost->total();
+  if (auto origin = op->getAttrOfType<StringAttr>("origin"))
+    setOrigin(origin.getValue(), use);
   return true;
 }
 

@@ -5,14 +5,22 @@
 using namespace mlir;
 using namespace tp;
 
-LogicalResult AllReduceOp::verify() { return success(); }
+// (C5)
+static LogicalResult verifyJoined(Operation *op) {
+  if (op->getNumOperands() == 0 || op->getNumOperands() != op->getNumResults())
+    return op->emitOpError() << "(C5) expected as many results as inputs, at least one, found " << op->getNumResults()
+                             << " and " << op->getNumOperands();
+  return success();
+}
+
+LogicalResult AllReduceOp::verify() { return verifyJoined(*this); }
 LogicalResult PermuteOp::verify() { return success(); }
 LogicalResult AsPartialOp::verify() { return success(); }
 LogicalResult ShiftIndexOp::verify() { return success(); }
 LogicalResult MaskPaddingOp::verify() { return success(); }
-LogicalResult AllGatherOp::verify() { return success(); }
+LogicalResult AllGatherOp::verify() { return verifyJoined(*this); }
 LogicalResult AllSliceOp::verify() { return success(); }
-LogicalResult ReduceScatterOp::verify() { return success(); }
+LogicalResult ReduceScatterOp::verify() { return verifyJoined(*this); }
 LogicalResult AllToAllOp::verify() { return success(); }
 
 // (C1): the mesh, if it exists and has the axes; null after an error.
@@ -108,24 +116,27 @@ LogicalResult MaskPaddingOp::verifySymbolUses(SymbolTableCollection &) {
   return expectShard(*this, mesh, type.clone(shape), type, getDim(), getSize(), getSplit());
 }
 
-// Ops between a whole dimension and a shard of it.
+// Ops between whole dimensions and shards of them.
 static LogicalResult verifyDimOp(Operation *op, FlatSymbolRefAttr name, SplitAttr split, int64_t dim, int64_t size,
-                                 Type whole, Type shard) {
+                                 ValueRange wholes, ValueRange shards) {
   MeshAttr mesh = expectAxes(op, name, split.getAxes());
   if (!mesh)
     return failure();
-  return success(succeeded(expectShard(op, mesh, whole, shard, dim, size, split)) &&
-                 succeeded(expectEqualElsewhere(op, whole, shard, {dim})));
+  for (auto [whole, shard] : llvm::zip_equal(wholes.getTypes(), shards.getTypes()))
+    if (failed(expectShard(op, mesh, whole, shard, dim, size, split)) ||
+        failed(expectEqualElsewhere(op, whole, shard, {dim})))
+      return failure();
+  return success();
 }
 
 LogicalResult AllGatherOp::verifySymbolUses(SymbolTableCollection &) {
-  return verifyDimOp(*this, getMeshAttr(), getSplit(), getDim(), getSize(), getType(), getInput().getType());
+  return verifyDimOp(*this, getMeshAttr(), getSplit(), getDim(), getSize(), getResults(), getInputs());
 }
 LogicalResult AllSliceOp::verifySymbolUses(SymbolTableCollection &) {
-  return verifyDimOp(*this, getMeshAttr(), getSplit(), getDim(), getSize(), getInput().getType(), getType());
+  return verifyDimOp(*this, getMeshAttr(), getSplit(), getDim(), getSize(), getInput(), getResult());
 }
 LogicalResult ReduceScatterOp::verifySymbolUses(SymbolTableCollection &) {
-  return verifyDimOp(*this, getMeshAttr(), getSplit(), getDim(), getSize(), getInput().getType(), getType());
+  return verifyDimOp(*this, getMeshAttr(), getSplit(), getDim(), getSize(), getInputs(), getResults());
 }
 
 LogicalResult AllToAllOp::verifySymbolUses(SymbolTableCollection &) {

@@ -4,6 +4,7 @@
 #include "tp/Conversion/CpuProgram.h"
 #include "tp/Cost/Report.h"
 #include "tp/Import/Import.h"
+#include "tp/Interpreter/DeviceGroups.h"
 #include "tp/Interpreter/VerifyPartition.h"
 #include "tp/Package/Writer.h"
 #include "tp/Pipelines/Pipelines.h"
@@ -31,14 +32,16 @@ namespace {
 class Compilation {
 public:
   explicit Compilation(const CompileOptions &options)
-      : options(options), diagnostics(sources, &context, llvm::errs()) {}
+      : options(options), strategy(options.strategy), diagnostics(sources, &context, llvm::errs()) {}
 
   void run() {
     checkOptions();
-    phase("import", [&] { import(); });
+    phase("import", [&] {
+      import();
+      shardWeights(*module, options.weightShardings);
+    });
     if (finished("import"))
       return;
-    shardWeights(*module, options.weightShardings);
     for (StringRef name : kPhases) {
       // The whole program with its shardings is what the partitioned one is compared with.
       if (name == "partition" && options.verifyPartition)
@@ -56,16 +59,49 @@ public:
 
 private:
   void checkOptions() {
-    if (options.stopAfter.empty()) {
-      if (options.output.empty())
-        throw Error("expected -o PKG (or --stop-after PHASE)");
-      checkPackagePath(options.output);
-    } else if (!llvm::is_contained(phaseNames(), options.stopAfter)) {
+    StringRef output = options.output;
+    if (!options.stopAfter.empty() && !llvm::is_contained(phaseNames(), options.stopAfter))
       throw Error("--stop-after: unknown phase '" + options.stopAfter + "'; expected one of " +
                   llvm::join(phaseNames(), ", "));
+    if (options.stopAfter.empty() || options.stopAfter == "package") {
+      if (output.empty())
+        throw Error("expected -o PKG (or --stop-after PHASE)");
+      checkPackagePath(options.output);
+    } else if (!output.empty() && output != "-" && !output.ends_with(".mlir")) {
+      throw Error("-o: with --stop-after " + options.stopAfter + " expected FILE.mlir or -, found '" + options.output +
+                  "'");
     }
-    if (options.strategy != "megatron" && options.strategy != "sequence" && options.strategy != "replicate")
-      throw Error("--strategy: expected megatron, sequence or replicate, found '" + options.strategy + "'");
+    if (!llvm::is_contained({"", "megatron", "sequence", "replicate", "none"}, StringRef(options.strategy)))
+      throw Error("--strategy: expected megatron, sequence, replicate or none, found '" + options.strategy + "'");
+  }
+
+  // Whether a program says itself how it is split.
+  static bool isAnnotated(ModuleOp module) {
+    WalkResult walk = module.walk([](Operation *op) -> WalkResult {
+      auto function = dyn_cast<func::FuncOp>(op);
+      bool argument = function && llvm::any_of(llvm::seq(function.getNumArguments()), [&](unsigned i) {
+                        return function.getArgAttr(i, kSharding) != nullptr;
+                      });
+      bool found = argument || op->hasAttr(kShardings) || isa<ShardingConstraintOp>(op);
+      return found ? WalkResult::interrupt() : WalkResult::advance();
+    });
+    return walk.wasInterrupted();
+  }
+
+  // Ranks that no sequence of the batch falls to are legal, but seldom meant.
+  void warnOfIdleRanks(MeshAttr mesh) {
+    int64_t groups = mesh.sizeOf(StringAttr::get(&context, "dp")).value_or(1),
+            each = (options.batch + groups - 1) / groups;
+    int64_t busy = (options.batch + each - 1) / each;
+    if (busy == groups)
+      return;
+    DeviceGroups dp(mesh, StringAttr::get(&context, "dp"));
+    std::string ranks;
+    for (int64_t rank = 0; rank < mesh.devices(); ++rank)
+      if (dp.position(rank) >= busy)
+        ranks += (ranks.empty() ? "" : ", ") + std::to_string(rank);
+    llvm::errs() << "tp-compile: warning: --mesh: dp=" << groups << " splits --batch " << options.batch << " into "
+                 << busy << (busy == 1 ? " part" : " parts") << "; idle: rank " << ranks << "\n";
   }
 
   // Runs a phase and says how long it took.
@@ -83,14 +119,14 @@ private:
   bool finished(StringRef phase) {
     if (options.stopAfter != phase)
       return false;
-    if (!options.output.empty() && options.output != "-" && StringRef(options.output).ends_with(".mlir")) {
+    if (options.output == "-") {
+      llvm::outs() << *module;
+    } else if (!options.output.empty()) {
       std::error_code error;
       llvm::raw_fd_ostream out(options.output, error);
       if (error)
         throw Error(options.output + ": " + error.message());
       out << *module;
-    } else if (options.output == "-") {
-      llvm::outs() << *module;
     }
     return true;
   }
@@ -122,6 +158,7 @@ private:
     module = std::move(imported.module);
     maxSeq = imported.maxSeq;
     kind = imported.kind;
+    warnOfIdleRanks(meshAttribute());
     if (failed(verify(*module)))
       throw Error("the imported program is not valid");
   }
@@ -131,6 +168,8 @@ private:
     module = parseSourceFile<ModuleOp>(options.model, sources, config);
     if (!module)
       throw Error(options.model + ": cannot be read as MLIR");
+    if (strategy.empty() && isAnnotated(*module))
+      strategy = "none";
     auto meshes = module->getOps<MeshOp>();
     if (meshes.empty()) {
       OpBuilder b = OpBuilder::atBlockBegin(module->getBody());
@@ -142,7 +181,11 @@ private:
 
   void transform(StringRef name) {
     PassManager manager(&context);
-    addPhase(name, manager, {options.strategy, options.reverseWorklist});
+    addPhase(name, manager,
+             {strategy.empty()     ? "megatron"
+              : strategy == "none" ? ""
+                                   : strategy,
+              options.reverseWorklist});
     if (failed(manager.run(*module)))
       throw Error("phase " + name.str() + " failed");
     if (name == "collectives" || options.stopAfter == name)
@@ -206,6 +249,7 @@ private:
   }
 
   const CompileOptions &options;
+  std::string strategy; // as options have it, or none for an annotated program
   MLIRContext context;
   llvm::SourceMgr sources;
   SourceMgrDiagnosticHandler diagnostics;

@@ -57,7 +57,15 @@ static double ringElements(const DeviceGroups &groups, int64_t elements) {
   return static_cast<double>(groups.groups().size()) * (groups.groupSize() - 1) * elements;
 }
 
-static Tensor zerosOfResult(GroupCall &call) { return zerosOf(call.op->getResult(0).getType()); }
+// On one rank, all values of a collective.
+static int64_t elementsOf(ArrayRef<RankValue> values) {
+  int64_t elements = 0;
+  for (const RankValue &value : values)
+    elements += value[0].size();
+  return elements;
+}
+
+static Tensor zerosOfResult(GroupCall &call, unsigned i = 0) { return zerosOf(call.op->getResult(i).getType()); }
 
 // The sum or maximum of a group's tensors, rounded once.
 static Tensor combine(ReduceKind kind, ArrayRef<int64_t> group, const RankValue &input) {
@@ -86,16 +94,16 @@ static LogicalResult runAllReduce(GroupCall &call) {
   std::optional<DeviceGroups> groups = groupsOf(call, op.getMeshAttr(), op.getAxes());
   if (!groups)
     return failure();
-  const RankValue &input = call.operands[0];
-  RankValue &result = call.results[0];
-  result.resize(input.size());
-  for (ArrayRef<int64_t> group : groups->groups()) {
-    Tensor combined = combine(op.getKind(), group, input);
-    for (int64_t rank : group)
-      result[rank] = combined;
+  for (auto [input, result] : llvm::zip_equal(call.operands, call.results)) {
+    result.resize(input.size());
+    for (ArrayRef<int64_t> group : groups->groups()) {
+      Tensor combined = combine(op.getKind(), group, input);
+      for (int64_t rank : group)
+        result[rank] = combined;
+    }
   }
   // Reduced in parts, and these gathered.
-  count(call, 2 * ringElements(*groups, input[0].size()));
+  count(call, 2 * ringElements(*groups, elementsOf(call.operands)));
   return success();
 }
 
@@ -104,19 +112,19 @@ static LogicalResult runAllGather(GroupCall &call) {
   std::optional<Layout> layout = layoutOf(call, op.getMeshAttr(), op.getSplit(), op.getSize());
   if (!layout)
     return failure();
-  const RankValue &input = call.operands[0];
-  RankValue &result = call.results[0];
-  result.resize(input.size());
   SmallVector<int64_t> starts, lengths;
   layout->geometry.disjointWindows(starts, lengths);
-  for (ArrayRef<int64_t> group : layout->groups.groups()) {
-    Tensor whole = zerosOfResult(call);
-    for (auto [position, rank] : llvm::enumerate(group))
-      copyWindow(input[rank], 0, whole, starts[position], op.getDim(), lengths[position]);
-    for (int64_t rank : group)
-      result[rank] = whole;
+  for (auto [i, input] : llvm::enumerate(call.operands)) {
+    call.results[i].resize(input.size());
+    for (ArrayRef<int64_t> group : layout->groups.groups()) {
+      Tensor whole = zerosOfResult(call, i);
+      for (auto [position, rank] : llvm::enumerate(group))
+        copyWindow(input[rank], 0, whole, starts[position], op.getDim(), lengths[position]);
+      for (int64_t rank : group)
+        call.results[i][rank] = whole;
+    }
   }
-  count(call, ringElements(layout->groups, result[0].size()));
+  count(call, ringElements(layout->groups, elementsOf(call.results)));
   return success();
 }
 
@@ -138,17 +146,18 @@ static LogicalResult runReduceScatter(GroupCall &call) {
   std::optional<Layout> layout = layoutOf(call, op.getMeshAttr(), op.getSplit(), op.getSize());
   if (!layout)
     return failure();
-  const RankValue &input = call.operands[0];
-  RankValue &result = call.results[0];
-  result.resize(input.size());
-  for (ArrayRef<int64_t> group : layout->groups.groups()) {
-    Tensor combined = combine(op.getKind(), group, input);
-    for (auto [position, rank] : llvm::enumerate(group)) {
-      result[rank] = zerosOfResult(call);
-      copyWindow(combined, layout->start(position), result[rank], 0, op.getDim(), layout->valid(position));
+  for (auto [i, input] : llvm::enumerate(call.operands)) {
+    RankValue &result = call.results[i];
+    result.resize(input.size());
+    for (ArrayRef<int64_t> group : layout->groups.groups()) {
+      Tensor combined = combine(op.getKind(), group, input);
+      for (auto [position, rank] : llvm::enumerate(group)) {
+        result[rank] = zerosOfResult(call, i);
+        copyWindow(combined, layout->start(position), result[rank], 0, op.getDim(), layout->valid(position));
+      }
     }
   }
-  count(call, ringElements(layout->groups, input[0].size()));
+  count(call, ringElements(layout->groups, elementsOf(call.operands)));
   return success();
 }
 

@@ -128,7 +128,9 @@ struct ApplyStrategy : tp::impl::ApplyStrategyBase<ApplyStrategy> {
           splitWeight(embedding.getTable(), 0);
         else
           state(embedding.getTable(), Sharding::whole(2));
-        annotateEmbedding(embedding);
+        annotateResult(embedding, stream(embedding.getType().getShape()));
+      } else if (auto row = dyn_cast<TakeRowOp>(op)) {
+        annotateRow(row);
       }
     });
     annotateStream(function);
@@ -163,10 +165,23 @@ struct ApplyStrategy : tp::impl::ApplyStrategyBase<ApplyStrategy> {
     }
   }
 
-  void annotateEmbedding(EmbeddingOp embedding) {
-    if (embedding->hasAttr(kShardings) || embedding.getType().getRank() != 3)
+  void annotateResult(Operation *op, const Sharding &sharding) {
+    auto type = cast<RankedTensorType>(op->getResult(0).getType());
+    if (!op->hasAttr(kShardings) && type.getRank() == 3)
+      op->setAttr(kShardings, ArrayAttr::get(&getContext(), {attribute(sharding)}));
+  }
+
+  // One row of a split sequence, which one device has: it is scattered over the features and gathered, as everything
+  // between sequence-split blocks.
+  void annotateRow(TakeRowOp row) {
+    if (strategy != "sequence" || cast<RankedTensorType>(row.getInput().getType()).getDimSize(1) == 1)
       return;
-    embedding->setAttr(kShardings, ArrayAttr::get(&getContext(), {attribute(stream(embedding.getType().getShape()))}));
+    Sharding sharding = Sharding::whole(3);
+    sharding.dims[0] = over("dp");
+    sharding.dims[2] = over("tp", 2); // after the sequence's
+    for (Split &split : sharding.dims)
+      split.closed = true;
+    annotateResult(row, sharding);
   }
 
   // What the runtime writes and reads is whole on every device.

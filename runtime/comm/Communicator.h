@@ -7,6 +7,8 @@
 #include "core/Error.h"
 #include "core/Manifest.h"
 
+#include <span>
+
 namespace tp::rt {
 
 // A failure that is another rank's: it stalled, so it cannot report for itself.
@@ -18,15 +20,26 @@ public:
 
 class Communicator {
 public:
+  // One collective of the manifest and its memory.
+  struct Part {
+    int64_t id;
+    const void *src;
+    void *dst;
+  };
+
   virtual ~Communicator() = default;
   int rank() const { return myRank; }
   int size() const { return ranks; }
 
-  // Runs collective `id` of the manifest. Every thread of the rank calls it with the same arguments; it starts with a
-  // barrier, so `src` may have been written by any thread before its call. On return all of `dst` is readable and `src`
-  // is free. all_reduce allows src == dst; otherwise they must not overlap. Throws RankError past the deadline, Stopped
-  // on a fault.
-  virtual void run(int64_t id, int64_t thread, const void *src, void *dst) = 0;
+  // Runs collectives of the manifest that have one group, as one: the ranks meet once for all of them. Every thread of
+  // the rank calls it with the same arguments; it starts with a barrier, so a `src` may have been written by any thread
+  // before its call. On return all of each `dst` is readable and each `src` is free. all_reduce allows src == dst;
+  // otherwise none may overlap. Throws RankError past the deadline, Stopped on a fault.
+  virtual void run(std::span<const Part> parts, int64_t thread) = 0;
+  void run(int64_t id, int64_t thread, const void *src, void *dst) {
+    Part part{id, src, dst};
+    run({&part, 1}, thread);
+  }
 
   // Host messages, called by one thread of each rank, in the same order everywhere.
   virtual void broadcast(void *data, int64_t bytes, int root) = 0;

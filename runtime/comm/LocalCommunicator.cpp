@@ -25,7 +25,8 @@ constexpr int64_t grain = 32;
 class LocalCommunicator : public Communicator {
 public:
   LocalCommunicator(LocalWorld &world, int rank);
-  void run(int64_t id, int64_t thread, const void *src, void *dst) override;
+  using Communicator::run;
+  void run(std::span<const Part> parts, int64_t thread) override;
   void broadcast(void *data, int64_t bytes, int root) override;
   void barrier() override { meetHosts("a barrier"); }
   void abort(const std::string &reason) override { world.fault.raise(rank(), reason); }
@@ -39,8 +40,9 @@ private:
   };
   void meet(const Member &member, int64_t thread, const Collective &c);
   void meetHosts(const char *where);
-  void work(const Member &member, const Collective &c, int64_t thread);
-  void reduceScatter(const Member &member, const Collective &c, int64_t thread);
+  void work(const Member &member, size_t part, int64_t thread);
+  void reduceScatter(const Member &member, size_t part, int64_t thread);
+  const Collective &collective(const Part &part) const { return world.manifest.collectives[size_t(part.id)]; }
 
   LocalWorld &world;
   std::vector<Member> members; // by collective
@@ -52,7 +54,7 @@ private:
 };
 
 LocalWorld::Group::Group(std::vector<int> ranks, int threads, WaitPolicy policy, const Fault &fault)
-    : members(std::move(ranks)), barrier(int(members.size()) * threads, policy, fault), buffers(members.size()) {}
+    : members(std::move(ranks)), barrier(int(members.size()) * threads, policy, fault), posted(members.size()) {}
 
 LocalWorld::LocalWorld(const Manifest &manifest, int threads, WaitPolicy policy, Fault &fault)
     : manifest(manifest), threads(threads), policy(policy), fault(fault), host(int(manifest.ranks), policy, fault),
@@ -108,52 +110,57 @@ void LocalCommunicator::broadcast(void *data, int64_t bytes, int root) {
   meetHosts("a broadcast");
 }
 
-void LocalCommunicator::run(int64_t id, int64_t thread, const void *src, void *dst) {
-  const Collective &c = world.manifest.collectives[id];
-  const Member &member = members[id];
+void LocalCommunicator::run(std::span<const Part> parts, int64_t thread) {
+  const Member &member = members[size_t(parts.front().id)];
+  const Collective &first = collective(parts.front());
   if (thread == 0)
-    member.group->buffers[member.position] = {src, dst};
-  meet(member, thread, c);
-  work(member, c, thread);
-  meet(member, thread, c);
+    member.group->posted[size_t(member.position)].parts.assign(parts.begin(), parts.end());
+  meet(member, thread, first);
+  for (size_t part = 0; part < parts.size(); ++part)
+    work(member, part, thread);
+  meet(member, thread, first);
 }
 
-void LocalCommunicator::work(const Member &member, const Collective &c, int64_t thread) {
-  auto &buffers = member.group->buffers;
+void LocalCommunicator::work(const Member &member, size_t part, int64_t thread) {
+  auto &posted = member.group->posted;
   const int me = member.position;
+  const Part &mine = posted[size_t(me)].parts[part];
+  const Collective &c = collective(mine);
   if (c.kind == CollectiveKind::allReduce) {
     auto &[srcs, dsts] = scratch[thread];
     srcs.clear();
     dsts.clear();
-    for (const auto &buffer : buffers) {
-      srcs.push_back(buffer.src);
-      dsts.push_back(buffer.dst);
+    for (const auto &rank : posted) {
+      srcs.push_back(rank.parts[part].src);
+      dsts.push_back(rank.parts[part].dst);
     }
-    Share share{me * world.threads + thread, int64_t(buffers.size()) * world.threads};
+    Share share{me * world.threads + thread, int64_t(posted.size()) * world.threads};
     auto [begin, end] = share.range(c.count, grain);
     return reduce(c.type, c.reduction, srcs, dsts, begin, end);
   }
   Share share{thread, world.threads};
   if (c.kind == CollectiveKind::reduceScatter)
-    reduceScatter(member, c, thread);
+    reduceScatter(member, part, thread);
   else
-    for (int from = 0; from < int(buffers.size()); ++from)
-      copy(transferOf(c, from, me), bytesOf(c.type), buffers[from].src, buffers[me].dst, share);
-  clearPadding(c, me, buffers[me].dst, share);
+    for (int from = 0; from < int(posted.size()); ++from)
+      copy(transferOf(c, from, me), bytesOf(c.type), posted[size_t(from)].parts[part].src, mine.dst, share);
+  clearPadding(c, me, mine.dst, share);
 }
 
-void LocalCommunicator::reduceScatter(const Member &member, const Collective &c, int64_t thread) {
-  auto &buffers = member.group->buffers;
+void LocalCommunicator::reduceScatter(const Member &member, size_t part, int64_t thread) {
+  auto &posted = member.group->posted;
   const int me = member.position;
+  const Part &mine = posted[size_t(me)].parts[part];
+  const Collective &c = collective(mine);
   const int64_t bytes = bytesOf(c.type), length = c.windows.lengths[me] * c.inner;
   auto &srcs = scratch[thread].srcs;
   auto [begin, end] = Share{thread, world.threads}.range(length, grain);
   for (int64_t row = 0; row < c.outer; ++row) {
     srcs.clear();
     int64_t at = (row * c.windows.global + c.windows.starts[me]) * c.inner;
-    for (const auto &buffer : buffers)
-      srcs.push_back(static_cast<const char *>(buffer.src) + at * bytes);
-    void *dst = static_cast<char *>(buffers[me].dst) + row * c.windows.local * c.inner * bytes;
+    for (const auto &rank : posted)
+      srcs.push_back(static_cast<const char *>(rank.parts[part].src) + at * bytes);
+    void *dst = static_cast<char *>(mine.dst) + row * c.windows.local * c.inner * bytes;
     reduce(c.type, c.reduction, srcs, {&dst, 1}, begin, end);
   }
 }

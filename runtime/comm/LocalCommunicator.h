@@ -24,13 +24,16 @@ private:
   friend class LocalCommunicator;
   struct alignas(128) Buffers {
     const void *src = nullptr;
-    void *dst = nullptr;
+  };
+  // What a rank brings to a meeting.
+  struct alignas(128) Posted {
+    std::vector<Communicator::Part> parts;
   };
   struct Group {
     Group(std::vector<int> members, int threads, WaitPolicy policy, const Fault &fault);
-    std::vector<int> members; // by position
-    Barrier barrier;          // party: position * threads + thread
-    std::vector<Buffers> buffers;
+    std::vector<int> members;   // by position
+    Barrier barrier;            // party: position * threads + thread
+    std::vector<Posted> posted; // by position
   };
 
   const Manifest &manifest;

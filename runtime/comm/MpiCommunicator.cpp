@@ -29,7 +29,8 @@ class MpiCommunicator : public Communicator {
 public:
   MpiCommunicator(const Manifest &manifest, const tp_transport &transport, int threads, WaitPolicy policy, bool yield,
                   Fault &fault);
-  void run(int64_t id, int64_t thread, const void *src, void *dst) override;
+  using Communicator::run;
+  void run(std::span<const Part> parts, int64_t thread) override;
   void broadcast(void *data, int64_t bytes, int root) override;
   void barrier() override;
   void abort(const std::string &reason) override {
@@ -49,10 +50,24 @@ private:
   Plan planFor(const Collective &c) const;
   void meet(int64_t thread, const Collective &c);
   void exchange(const std::string *origin, const Collective *c);
-  void reduceDirect(const Plan &plan, const Collective &c, int64_t thread, const void *src, void *dst);
-  void reduceInSlices(const Plan &plan, const Collective &c, int64_t thread, const void *src, void *dst);
-  void move(const Plan &plan, const Collective &c, int64_t thread, const void *src, void *dst);
-  void sumReceived(const Plan &plan, const Collective &c, int64_t thread, void *dst);
+  // The phases of a part; between them the rank's threads meet. `base`: where the part's staging begins.
+  struct Step {
+    const Collective &c;
+    const Plan &plan;
+    const void *src;
+    void *dst;
+    int64_t base;
+    int64_t groupSize() const { return int64_t(plan.members.size()); }
+    bool reduces() const { return c.kind == CollectiveKind::allReduce; }
+    bool inSlices() const { return reduces() && !isDirect(c, groupSize()); }
+  };
+  template <typename Function> void forSteps(std::span<const Part> parts, Function function);
+  void pack(const Step &step, int64_t thread);
+  void postAll(const Step &step);
+  void finish(const Step &step, int64_t thread);
+  void finishReduce(const Step &step, int64_t thread);
+  void postSlices(const Step &step);
+  void sumReceived(const Step &step, int64_t thread);
   char *stage(int64_t offset) const { return staging.data() + offset; }
   void post(int peer, const void *send, int64_t sendBytes, void *receive, int64_t receiveBytes) {
     messages.push_back({peer, send, sendBytes, receive, receiveBytes});
@@ -80,7 +95,7 @@ MpiCommunicator::MpiCommunicator(const Manifest &manifest, const tp_transport &t
     plans.push_back(planFor(c));
     bytes = std::max(bytes, plans.back().bytes);
   }
-  staging = Buffer(bytes);
+  staging = Buffer(bytes); // grows where several parts meet
   messages.reserve(size_t(size()));
   for (auto &list : sources)
     list.reserve(size_t(size()));
@@ -154,110 +169,137 @@ void MpiCommunicator::barrier() {
   exchange(&where, nullptr);
 }
 
-void MpiCommunicator::run(int64_t id, int64_t thread, const void *src, void *dst) {
-  const Collective &c = manifest.collectives[size_t(id)];
-  const Plan &plan = plans[size_t(id)];
-  meet(thread, c);
-  if (c.kind != CollectiveKind::allReduce)
-    move(plan, c, thread, src, dst);
-  else if (isDirect(c, int64_t(plan.members.size())))
-    reduceDirect(plan, c, thread, src, dst);
-  else
-    reduceInSlices(plan, c, thread, src, dst);
-  meet(thread, c);
-}
-
-void MpiCommunicator::reduceDirect(const Plan &plan, const Collective &c, int64_t thread, const void *src, void *dst) {
-  const int64_t n = int64_t(plan.members.size()), bytes = c.count * bytesOf(c.type);
-  if (thread == 0) {
-    for (int64_t p = 0; p < n; ++p)
-      if (p != plan.me)
-        post(plan.members[p], src, bytes, stage(plan.receiveAt[p]), bytes);
-    exchange(nullptr, &c);
-  }
-  meet(thread, c);
-  auto &srcs = sources[thread];
-  srcs.clear();
-  for (int64_t p = 0; p < n; ++p)
-    srcs.push_back(p == plan.me ? src : stage(plan.receiveAt[p]));
-  auto [begin, end] = Share{thread, threads}.range(c.count, lineBytes / 2);
-  reduce(c.type, c.reduction, srcs, {&dst, 1}, begin, end);
-}
-
-void MpiCommunicator::reduceInSlices(const Plan &plan, const Collective &c, int64_t thread, const void *src,
-                                     void *dst) {
-  const int64_t n = int64_t(plan.members.size()), element = bytesOf(c.type);
-  auto [mine, mineEnd] = sliceOf(c, plan.me, n);
-  const int64_t mineBytes = (mineEnd - mine) * element;
-  auto from = static_cast<const char *>(src);
-  auto to = static_cast<char *>(dst);
-  if (thread == 0) {
-    for (int64_t p = 0; p < n; ++p)
-      if (auto [begin, end] = sliceOf(c, p, n); p != plan.me)
-        post(plan.members[p], from + begin * element, (end - begin) * element, stage(plan.receiveAt[p]), mineBytes);
-    exchange(nullptr, &c);
-  }
-  meet(thread, c);
-  auto &srcs = sources[thread];
-  srcs.clear();
-  for (int64_t p = 0; p < n; ++p)
-    srcs.push_back(p == plan.me ? from + mine * element : stage(plan.receiveAt[p]));
-  void *slice = to + mine * element;
-  auto [begin, end] = Share{thread, threads}.range(mineEnd - mine, lineBytes / 2);
-  reduce(c.type, c.reduction, srcs, {&slice, 1}, begin, end);
-  meet(thread, c);
-  if (thread == 0) {
-    for (int64_t p = 0; p < n; ++p)
-      if (auto [first, last] = sliceOf(c, p, n); p != plan.me)
-        post(plan.members[p], slice, mineBytes, to + first * element, (last - first) * element);
-    exchange(nullptr, &c);
+template <typename Function> void MpiCommunicator::forSteps(std::span<const Part> parts, Function function) {
+  int64_t base = 0;
+  for (const Part &part : parts) {
+    const Plan &plan = plans[size_t(part.id)];
+    function(Step{manifest.collectives[size_t(part.id)], plan, part.src, part.dst, base});
+    base += plan.bytes;
   }
 }
 
-void MpiCommunicator::move(const Plan &plan, const Collective &c, int64_t thread, const void *src, void *dst) {
-  const int64_t n = int64_t(plan.members.size()), element = bytesOf(c.type);
-  const Share share{thread, threads};
-  for (int64_t p = 0; p < n; ++p)
-    if (plan.sendAt[p] >= 0)
-      copy(plan.sends[p].packedDestination(), element, src, stage(plan.sendAt[p]), share);
-  meet(thread, c);
+void MpiCommunicator::run(std::span<const Part> parts, int64_t thread) {
+  const Collective &first = manifest.collectives[size_t(parts.front().id)];
+  bool packs = false, slices = false;
+  int64_t bytes = 0;
+  forSteps(parts, [&](const Step &step) {
+    packs |= !step.reduces();
+    slices |= step.inSlices();
+    bytes += step.plan.bytes;
+  });
+  if (thread == 0 && bytes > staging.size())
+    staging = Buffer(bytes);
+  meet(thread, first);
+  if (packs) {
+    forSteps(parts, [&](const Step &step) { pack(step, thread); });
+    meet(thread, first);
+  }
   if (thread == 0) {
-    for (int64_t p = 0; p < n; ++p) {
-      if (p == plan.me)
-        continue;
-      const Transfer &send = plan.sends[p], &receive = plan.receives[p];
-      const void *from =
-          plan.sendAt[p] >= 0 ? stage(plan.sendAt[p]) : static_cast<const char *>(src) + send.srcOffset * element;
-      void *to =
-          plan.receiveAt[p] >= 0 ? stage(plan.receiveAt[p]) : static_cast<char *>(dst) + receive.dstOffset * element;
-      post(plan.members[p], from, send.elements() * element, to, receive.elements() * element);
+    forSteps(parts, [&](const Step &step) { postAll(step); });
+    exchange(nullptr, &first);
+  }
+  meet(thread, first);
+  forSteps(parts, [&](const Step &step) { finish(step, thread); });
+  if (slices) {
+    meet(thread, first);
+    if (thread == 0) {
+      forSteps(parts, [&](const Step &step) { postSlices(step); });
+      exchange(nullptr, &first);
     }
-    exchange(nullptr, &c);
   }
-  const Transfer &own = plan.receives[plan.me];
-  if (c.kind == CollectiveKind::reduceScatter) {
-    copy(own.packedDestination(), element, src, stage(plan.receiveAt[plan.me]), share);
-    meet(thread, c);
-    sumReceived(plan, c, thread, dst);
-  } else {
+  meet(thread, first);
+}
+
+// What is not contiguous is sent from the staging memory, and so is this rank's own addend.
+void MpiCommunicator::pack(const Step &step, int64_t thread) {
+  if (step.reduces())
+    return;
+  const auto &[c, plan, src, dst, base] = step;
+  const int64_t element = bytesOf(c.type);
+  const Share share{thread, threads};
+  for (size_t p = 0; p < plan.members.size(); ++p)
+    if (plan.sendAt[p] >= 0)
+      copy(plan.sends[p].packedDestination(), element, src, stage(base + plan.sendAt[p]), share);
+  const Transfer &own = plan.receives[size_t(plan.me)];
+  if (c.kind == CollectiveKind::reduceScatter)
+    copy(own.packedDestination(), element, src, stage(base + plan.receiveAt[size_t(plan.me)]), share);
+  else
     copy(own, element, src, dst, share);
-    meet(thread, c);
-    for (int64_t p = 0; p < n; ++p)
-      if (p != plan.me && plan.receiveAt[p] >= 0)
-        copy(plan.receives[p].packedSource(), element, stage(plan.receiveAt[p]), dst, share);
+}
+
+void MpiCommunicator::postAll(const Step &step) {
+  const auto &[c, plan, src, dst, base] = step;
+  const int64_t n = step.groupSize(), element = bytesOf(c.type);
+  auto [mine, mineEnd] = step.inSlices() ? sliceOf(c, plan.me, n) : std::pair(int64_t(0), c.count);
+  for (int64_t p = 0; p < n; ++p) {
+    if (p == plan.me)
+      continue;
+    if (step.reduces()) {
+      auto [begin, end] = step.inSlices() ? sliceOf(c, p, n) : std::pair(int64_t(0), c.count);
+      post(plan.members[p], static_cast<const char *>(src) + begin * element, (end - begin) * element,
+           stage(base + plan.receiveAt[p]), (mineEnd - mine) * element);
+      continue;
+    }
+    const Transfer &send = plan.sends[p], &receive = plan.receives[p];
+    const void *from =
+        plan.sendAt[p] >= 0 ? stage(base + plan.sendAt[p]) : static_cast<const char *>(src) + send.srcOffset * element;
+    void *to = plan.receiveAt[p] >= 0 ? stage(base + plan.receiveAt[p])
+                                      : static_cast<char *>(dst) + receive.dstOffset * element;
+    post(plan.members[p], from, send.elements() * element, to, receive.elements() * element);
   }
+}
+
+void MpiCommunicator::finish(const Step &step, int64_t thread) {
+  const auto &[c, plan, src, dst, base] = step;
+  const Share share{thread, threads};
+  if (step.reduces())
+    return finishReduce(step, thread);
+  if (c.kind == CollectiveKind::reduceScatter)
+    sumReceived(step, thread);
+  else
+    for (int64_t p = 0; p < step.groupSize(); ++p)
+      if (p != plan.me && plan.receiveAt[p] >= 0)
+        copy(plan.receives[p].packedSource(), bytesOf(c.type), stage(base + plan.receiveAt[p]), dst, share);
   clearPadding(c, plan.me, dst, share);
 }
 
+// All elements, or this rank's slice of them.
+void MpiCommunicator::finishReduce(const Step &step, int64_t thread) {
+  const auto &[c, plan, src, dst, base] = step;
+  const int64_t n = step.groupSize(), element = bytesOf(c.type);
+  auto [mine, mineEnd] = step.inSlices() ? sliceOf(c, plan.me, n) : std::pair(int64_t(0), c.count);
+  auto &srcs = sources[thread];
+  srcs.clear();
+  for (int64_t p = 0; p < n; ++p)
+    srcs.push_back(p == plan.me ? static_cast<const char *>(src) + mine * element : stage(base + plan.receiveAt[p]));
+  void *slice = static_cast<char *>(dst) + mine * element;
+  auto [begin, end] = Share{thread, threads}.range(mineEnd - mine, lineBytes / 2);
+  reduce(c.type, c.reduction, srcs, {&slice, 1}, begin, end);
+}
+
+void MpiCommunicator::postSlices(const Step &step) {
+  if (!step.inSlices())
+    return;
+  const auto &[c, plan, src, dst, base] = step;
+  const int64_t n = step.groupSize(), element = bytesOf(c.type);
+  auto [mine, mineEnd] = sliceOf(c, plan.me, n);
+  auto *to = static_cast<char *>(dst);
+  for (int64_t p = 0; p < n; ++p)
+    if (auto [first, last] = sliceOf(c, p, n); p != plan.me)
+      post(plan.members[p], to + mine * element, (mineEnd - mine) * element, to + first * element,
+           (last - first) * element);
+}
+
 // The addends lie packed as [outer, length, inner]; dst is padded to [outer, local, inner].
-void MpiCommunicator::sumReceived(const Plan &plan, const Collective &c, int64_t thread, void *dst) {
+void MpiCommunicator::sumReceived(const Step &step, int64_t thread) {
+  const auto &[c, plan, src, dst, base] = step;
   const int64_t element = bytesOf(c.type), row = c.windows.lengths[plan.me] * c.inner;
   auto [begin, end] = Share{thread, threads}.range(row, lineBytes / 2);
   auto &srcs = sources[thread];
   for (int64_t o = 0; o < c.outer; ++o) {
     srcs.clear();
     for (int64_t at : plan.receiveAt)
-      srcs.push_back(stage(at + o * row * element));
+      srcs.push_back(stage(base + at + o * row * element));
     void *to = static_cast<char *>(dst) + o * c.windows.local * c.inner * element;
     reduce(c.type, c.reduction, srcs, {&to, 1}, begin, end);
   }

@@ -98,27 +98,21 @@ void stopThreads(EngineState &engine) {
 // What one rank tells the others under mpi.
 struct PlainStats {
   int64_t rank, weightBytes, arenaBytes, peakRssBytes;
-  int64_t counts[5], bytes[5];
+  CollectiveCounts collectives;
 };
 
 PlainStats plainStats(const EngineState &engine, const RankState &rank) {
   const Manifest &manifest = engine.package->manifest();
   rusage usage{};
   getrusage(RUSAGE_SELF, &usage);
-  PlainStats plain{rank.frame.rank, manifest.weightBytes, manifest.arenaBytes, int64_t(usage.ru_maxrss) * 1024, {}, {}};
-  for (size_t i = 0; i < rank.calls.size(); ++i) {
-    auto kind = size_t(manifest.collectives[i].kind);
-    plain.counts[kind] += rank.calls[i];
-    plain.bytes[kind] += rank.calls[i] * manifest.collectives[i].bytes;
-  }
-  return plain;
+  return {rank.frame.rank, manifest.weightBytes, manifest.arenaBytes, int64_t(usage.ru_maxrss) * 1024, rank.calls};
 }
 
 RankStats expand(const PlainStats &plain) {
   RankStats stats{plain.rank, plain.weightBytes, plain.arenaBytes, plain.peakRssBytes, {}};
-  for (int kind = 0; kind < 5; ++kind)
-    if (plain.counts[kind] > 0)
-      stats.collectives.push_back({CollectiveKind(kind), plain.counts[kind], plain.bytes[kind]});
+  for (size_t kind = 0; kind < 5; ++kind)
+    if (auto &[counts, bytes] = plain.collectives; counts[kind] > 0)
+      stats.collectives.push_back({CollectiveKind(kind), counts[kind], bytes[kind]});
   return stats;
 }
 
@@ -163,8 +157,7 @@ void EngineState::addRank(int rank, const EngineOptions &options) {
   state->state = Buffer(manifest.stateBytes);
   state->arena = Buffer(manifest.arenaBytes);
   state->team = std::make_unique<Barrier>(threads, policy, fault);
-  state->calls.assign(manifest.collectives.size(), 0);
-  state->exits = std::make_unique<RankState::Exit[]>(size_t(threads));
+  state->threads = std::make_unique<RankState::ThreadState[]>(size_t(threads));
   state->frame.weights = state->weights.data();
   state->frame.state = state->state.data();
   state->frame.arena = state->arena.data();
@@ -219,7 +212,7 @@ Communicator &Engine::comm() const { return *state->ranks.front()->comm; }
 void Engine::reset() {
   for (auto &rank : state->ranks) {
     rank->state.clear();
-    std::fill(rank->calls.begin(), rank->calls.end(), 0);
+    rank->calls = {};
   }
 }
 

@@ -5,12 +5,18 @@
 #include "comm/LocalCommunicator.h"
 #include "core/Engine.h"
 
+#include <array>
 #include <condition_variable>
 #include <csetjmp>
 #include <mutex>
 #include <pthread.h>
 
 namespace tp::rt {
+
+// By kind. Collectives that meet once are one.
+struct CollectiveCounts {
+  std::array<int64_t, 5> counts{}, bytes{};
+};
 
 // The frame that the program sees, first so that the callbacks find their rank from it.
 struct RankState {
@@ -20,12 +26,12 @@ struct RankState {
   Buffer state, arena;
   std::unique_ptr<Communicator> comm;
   std::unique_ptr<Barrier> team;
-  std::vector<int64_t> calls; // by collective; counted by thread 0
-  // Where each thread goes on when a callback fails: the program's frames know no exceptions.
-  struct alignas(128) Exit {
-    std::jmp_buf target;
+  CollectiveCounts calls; // counted by thread 0
+  struct alignas(128) ThreadState {
+    std::jmp_buf exit; // where it goes on when a callback fails: the program's frames know no exceptions
+    std::vector<Communicator::Part> parts; // of the collective that it runs
   };
-  std::unique_ptr<Exit[]> exits;
+  std::unique_ptr<ThreadState[]> threads;
 };
 
 struct EngineState {

@@ -26,14 +26,43 @@ bool tryBarrier(RankState &state, int64_t thread) noexcept {
   }
 }
 
-bool tryCollective(RankState &state, int64_t thread, int64_t id, const void *src, void *dst) noexcept {
+// The collective that the program names, for the group of `first`.
+const Collective &checked(const Manifest &manifest, int64_t id, const Collective *first) {
+  if (id < 0 || id >= int64_t(manifest.collectives.size()))
+    throw Error("the program calls collective " + std::to_string(id) + ", the manifest has " +
+                std::to_string(manifest.collectives.size()));
+  const Collective &c = manifest.collectives[size_t(id)];
+  if (first && c.axes != first->axes)
+    throw Error("the program calls " + c.describe() + " with " + first->describe() + ", which has another group");
+  return c;
+}
+
+void runCollectives(RankState &state, int64_t thread, std::span<const int64_t> ids, const void *const *srcs,
+                    void *const *dsts) {
+  const Manifest &manifest = state.engine->package->manifest();
+  auto &parts = state.threads[size_t(thread)].parts;
+  parts.clear();
+  const Collective *first = nullptr;
+  int64_t bytes = 0;
+  for (size_t i = 0; i < ids.size(); ++i) {
+    const Collective &c = checked(manifest, ids[i], first);
+    first = first ? first : &c;
+    bytes += c.bytes;
+    parts.push_back({ids[i], srcs[i], dsts[i]});
+  }
+  if (!first)
+    return;
+  state.comm->run(parts, thread);
+  if (thread == 0) {
+    ++state.calls.counts[size_t(first->kind)];
+    state.calls.bytes[size_t(first->kind)] += bytes;
+  }
+}
+
+bool tryCollectives(RankState &state, int64_t thread, std::span<const int64_t> ids, const void *const *srcs,
+                    void *const *dsts) noexcept {
   try {
-    if (id < 0 || id >= int64_t(state.calls.size()))
-      throw Error("the program calls collective " + std::to_string(id) + ", the manifest has " +
-                  std::to_string(state.calls.size()));
-    state.comm->run(id, thread, src, dst);
-    if (thread == 0)
-      ++state.calls[size_t(id)];
+    runCollectives(state, thread, ids, srcs, dsts);
     return true;
   } catch (...) {
     raiseCurrentException(state.engine->fault, int(state.frame.rank));
@@ -48,13 +77,18 @@ extern "C" {
 static void tpBarrier(tp_frame *frame, int64_t thread) {
   auto &state = *reinterpret_cast<RankState *>(frame);
   if (!tryBarrier(state, thread))
-    std::longjmp(state.exits[thread].target, 1);
+    std::longjmp(state.threads[thread].exit, 1);
+}
+
+static void tpCollectives(tp_frame *frame, int64_t thread, int64_t n, const int64_t *ids, const void *const *srcs,
+                          void *const *dsts) {
+  auto &state = *reinterpret_cast<RankState *>(frame);
+  if (!tryCollectives(state, thread, {ids, size_t(n)}, srcs, dsts))
+    std::longjmp(state.threads[thread].exit, 1);
 }
 
 static void tpCollective(tp_frame *frame, int64_t thread, int64_t id, const void *src, void *dst) {
-  auto &state = *reinterpret_cast<RankState *>(frame);
-  if (!tryCollective(state, thread, id, src, dst))
-    std::longjmp(state.exits[thread].target, 1);
+  tpCollectives(frame, thread, 1, &id, &src, &dst);
 }
 
 } // extern "C"
@@ -62,6 +96,7 @@ static void tpCollective(tp_frame *frame, int64_t thread, int64_t id, const void
 void installCallbacks(tp_frame &frame) {
   frame.barrier = tpBarrier;
   frame.collective = tpCollective;
+  frame.collectives = tpCollectives;
 }
 
 void raiseCurrentException(Fault &fault, int rank) noexcept {
@@ -90,7 +125,7 @@ int crashRank() { return rankOfThread; }
 
 // A function of its own, for a variable that lives across setjmp must not change.
 static bool enter(tp_entry code, RankState &state, int64_t thread) {
-  if (setjmp(state.exits[thread].target) != 0)
+  if (setjmp(state.threads[thread].exit) != 0)
     return false;
   code(&state.frame, thread);
   return true;

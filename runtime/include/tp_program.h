@@ -20,6 +20,9 @@ typedef struct tp_frame {
   void (*barrier)(struct tp_frame *frame, int64_t thread);
   // Runs collective `id` of the manifest; called by every thread of the rank.
   void (*collective)(struct tp_frame *frame, int64_t thread, int64_t id, const void *src, void *dst);
+  // Runs `n` collectives of one group as one: the ranks meet once. The arrays need not live longer than the call.
+  void (*collectives)(struct tp_frame *frame, int64_t thread, int64_t n, const int64_t *ids, const void *const *srcs,
+                      void *const *dsts);
 } tp_frame;
 
 // An entry point, called by every thread of a rank with its number, 0 <= thread < frame->threads.

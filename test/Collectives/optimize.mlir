@@ -119,9 +119,9 @@ func.func @sum_of_reduces(%x: tensor<4xf32>, %y: tensor<4xf32>) -> tensor<4xf32>
   return %2 : tensor<4xf32>
 }
 
-// Other axes, a maximum, a second use.
+// Other axes, a maximum, a second use: not of the sum, but six reductions are three meetings.
 // CHECK-LABEL: func.func @sum_of_reduces_that_differ
-// CHECK-COUNT-6: tp.all_reduce
+// CHECK-COUNT-3: tp.all_reduce
 // CHECK-NOT: tp.all_reduce
 // CHECK: return
 func.func @sum_of_reduces_that_differ(%x: tensor<4xf32>, %y: tensor<4xf32>) -> (tensor<4xf32>, tensor<4xf32>, tensor<4xf32>, tensor<4xf32>) {
@@ -135,5 +135,51 @@ func.func @sum_of_reduces_that_differ(%x: tensor<4xf32>, %y: tensor<4xf32>) -> (
   %7 = tp.all_reduce sum %y over ["a"] on @mesh : tensor<4xf32>
   %8 = arith.subf %6, %7 : tensor<4xf32>
   return %2, %5, %8, %6 : tensor<4xf32>, tensor<4xf32>, tensor<4xf32>, tensor<4xf32>
+}
+
+// The first waits for the second, whose operand is made in between.
+// CHECK-LABEL: func.func @neighbours_wait
+// CHECK: %[[K:.*]] = tp.activation relu %arg1
+// CHECK: %[[R:.*]]:2 = tp.all_reduce sum %arg0, %[[K]] over ["a"] on @mesh {origin = "f: tp.linear result; f: tp.sdpa result"} : tensor<4xf32>, tensor<5x2xf32>
+// CHECK: tp.activation relu %[[R]]#0
+// CHECK: tp.activation relu %[[R]]#1
+func.func @neighbours_wait(%x: tensor<4xf32>, %y: tensor<5x2xf32>) -> (tensor<4xf32>, tensor<5x2xf32>) {
+  %0 = tp.all_reduce sum %x over ["a"] on @mesh {origin = "f: tp.linear result"} : tensor<4xf32>
+  %1 = tp.activation relu %y : (tensor<5x2xf32>) -> tensor<5x2xf32>
+  %2 = tp.all_reduce sum %1 over ["a"] on @mesh {origin = "f: tp.sdpa result"} : tensor<5x2xf32>
+  %3 = tp.activation relu %0 : (tensor<4xf32>) -> tensor<4xf32>
+  %4 = tp.activation relu %2 : (tensor<5x2xf32>) -> tensor<5x2xf32>
+  return %3, %4 : tensor<4xf32>, tensor<5x2xf32>
+}
+
+// The second and the third come forward, for their operands are there; each form is one op.
+// CHECK-LABEL: func.func @neighbours_come
+// CHECK: %[[G:.*]]:3 = tp.all_gather %arg0, %arg1, %arg0 dim 0 of 3 split <{"a"}> on @mesh : tensor<2x4xf32>, tensor<2xbf16>, tensor<2x4xf32> -> tensor<3x4xf32>, tensor<3xbf16>, tensor<3x4xf32>
+// CHECK: tp.activation relu %[[G]]#0
+// CHECK: %[[S:.*]]:2 = tp.reduce_scatter sum {{.*}} dim 0 of 3 split <{"a"}> on @mesh : tensor<3x4xf32>, tensor<3xbf16> -> tensor<2x4xf32>, tensor<2xbf16>
+// CHECK: return %[[S]]#0, %[[S]]#1
+func.func @neighbours_come(%x: tensor<2x4xf32>, %y: tensor<2xbf16>) -> (tensor<2x4xf32>, tensor<2xbf16>, tensor<3x4xf32>) {
+  %0 = tp.all_gather %x dim 0 of 3 split <{"a"}> on @mesh : tensor<2x4xf32> -> tensor<3x4xf32>
+  %1 = tp.activation relu %0 : (tensor<3x4xf32>) -> tensor<3x4xf32>
+  %2:2 = tp.all_gather %y, %x dim 0 of 3 split <{"a"}> on @mesh : tensor<2xbf16>, tensor<2x4xf32> -> tensor<3xbf16>, tensor<3x4xf32>
+  %3 = tp.reduce_scatter sum %1 dim 0 of 3 split <{"a"}> on @mesh : tensor<3x4xf32> -> tensor<2x4xf32>
+  %4 = tp.reduce_scatter sum %2#0 dim 0 of 3 split <{"a"}> on @mesh : tensor<3xbf16> -> tensor<2xbf16>
+  return %3, %4, %2#1 : tensor<2x4xf32>, tensor<2xbf16>, tensor<3x4xf32>
+}
+
+// One after the other, read in between, other dimensions, kinds or axes.
+// CHECK-LABEL: func.func @not_neighbours
+// CHECK-COUNT-4: tp.all_reduce
+// CHECK-COUNT-2: tp.all_gather
+// CHECK: return
+func.func @not_neighbours(%x: tensor<4xf32>, %y: tensor<4x4xf32>) -> (tensor<4xf32>, tensor<4xf32>, tensor<8x4xf32>, tensor<4x8xf32>) {
+  %0 = tp.all_reduce sum %x over ["a"] on @mesh : tensor<4xf32>
+  %1 = tp.activation relu %0 : (tensor<4xf32>) -> tensor<4xf32>
+  %2 = tp.all_reduce sum %1 over ["a"] on @mesh : tensor<4xf32>
+  %3 = tp.all_reduce max %x over ["a"] on @mesh : tensor<4xf32>
+  %4 = tp.all_reduce sum %3 over ["b"] on @mesh : tensor<4xf32>
+  %5 = tp.all_gather %y dim 0 of 8 split <{"a"}> on @mesh : tensor<4x4xf32> -> tensor<8x4xf32>
+  %6 = tp.all_gather %y dim 1 of 8 split <{"a"}> on @mesh : tensor<4x4xf32> -> tensor<4x8xf32>
+  return %2, %4, %5, %6 : tensor<4xf32>, tensor<4xf32>, tensor<8x4xf32>, tensor<4x8xf32>
 }
 }

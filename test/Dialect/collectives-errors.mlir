@@ -375,3 +375,30 @@ func.func @f(%x: tensor<2x6xf32>) {
   %y = tp.all_to_all %x from 0 of 4 split <{"dp"}> to 2 of 6 split <{"dp"}> on @mesh : tensor<2x6xf32> -> tensor<4x3xf32>
   return
 }
+
+// -----
+
+tp.mesh @mesh <["dp" = 2, "tp" = 3]>
+func.func @f(%x: tensor<4x6xf32>) {
+  // expected-error @+1 {{(C5) expected as many results as inputs, at least one, found 0 and 0}}
+  "tp.all_reduce"() {axes = ["tp"], kind = #tp.reduce<sum>, mesh = @mesh} : () -> ()
+  return
+}
+
+// -----
+
+tp.mesh @mesh <["dp" = 2, "tp" = 3]>
+func.func @f(%x: tensor<4x6xf32>) {
+  // expected-error @+1 {{(C5) expected as many results as inputs, at least one, found 1 and 2}}
+  %y = tp.all_gather %x, %x dim 1 of 16 split <{"tp"}> on @mesh : tensor<4x6xf32>, tensor<4x6xf32> -> tensor<4x16xf32>
+  return
+}
+
+// -----
+
+tp.mesh @mesh <["dp" = 2, "tp" = 3]>
+func.func @f(%x: tensor<4x6xf32>, %z: tensor<4x9xf32>) {
+  // expected-error @+1 {{(C2) expected 6 elements in dimension 1 when whole and 2 in a shard, found 9 and 2}}
+  %y:2 = tp.reduce_scatter sum %x, %z dim 1 of 6 split <{"tp"}> on @mesh : tensor<4x6xf32>, tensor<4x9xf32> -> tensor<4x2xf32>, tensor<4x2xf32>
+  return
+}

@@ -124,6 +124,12 @@ func.func @collectives(%x: tensor<4x6xf32>, %i: tensor<2xi32>) {
   %9 = tp.shift_index minus %i size 128 split <{"tp"}> on @mesh : tensor<2xi32>
   // CHECK: tp.mask_padding %{{.*}} dim 1 of 16 split <{"tp"}> on @mesh : tensor<4x6xf32>
   %10 = tp.mask_padding %x dim 1 of 16 split <{"tp"}> on @mesh : tensor<4x6xf32>
+  // CHECK: %{{.*}}:2 = tp.all_reduce sum %{{.*}}, %{{.*}} over ["tp"] on @mesh : tensor<4x6xf32>, tensor<2xi32>
+  %11:2 = tp.all_reduce sum %x, %i over ["tp"] on @mesh : tensor<4x6xf32>, tensor<2xi32>
+  // CHECK: %{{.*}}:2 = tp.all_gather %{{.*}}, %{{.*}} dim 0 of 4 split <{"dp"}> on @mesh : tensor<2x6xf32>, tensor<2xi32> -> tensor<4x6xf32>, tensor<4xi32>
+  %12:2 = tp.all_gather %3, %i dim 0 of 4 split <{"dp"}> on @mesh : tensor<2x6xf32>, tensor<2xi32> -> tensor<4x6xf32>, tensor<4xi32>
+  // CHECK: %{{.*}}:2 = tp.reduce_scatter max %{{.*}}, %{{.*}} dim 0 of 4 split <{"dp"}> on @mesh : tensor<4x6xf32>, tensor<4xi32> -> tensor<2x6xf32>, tensor<2xi32>
+  %13:2 = tp.reduce_scatter max %12#0, %12#1 dim 0 of 4 split <{"dp"}> on @mesh : tensor<4x6xf32>, tensor<4xi32> -> tensor<2x6xf32>, tensor<2xi32>
   return
 }
 

@@ -57,3 +57,16 @@ module attributes {tp.partitioned} {
     return %y : tensor<1xbf16>
   }
 }
+
+// -----
+
+// Two values at once: one meeting, 2 * 1/2 of 16 + 4 bytes.
+// CHECK{LITERAL}: rank 0: result 0 = [[100, 102], [104, 106]]
+// CHECK: all_reduce: 1 times, 20 bytes
+module attributes {tp.partitioned} {
+  tp.mesh @mesh <["tp" = 2]>
+  func.func @main(%x: tensor<2x2xf32>, %y: tensor<1xf32>) -> (tensor<2x2xf32>, tensor<1xf32>) {
+    %s:2 = tp.all_reduce sum %x, %y over ["tp"] on @mesh : tensor<2x2xf32>, tensor<1xf32>
+    return %s#0, %s#1 : tensor<2x2xf32>, tensor<1xf32>
+  }
+}

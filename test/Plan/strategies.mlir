@@ -52,3 +52,14 @@ func.func @entry(%ids: tensor<2x4xi32> {tp.input = "tokens"}, %t: tensor<9x6xf32
   %l = tp.logits %x, %t : (tensor<2x4x6xf32>, tensor<9x6xf32>) -> tensor<2x4x9xf32>
   return %l : tensor<2x4x9xf32>
 }
+// The row that prefill wants of a split sequence: scattered over the features.
+// CHECK-LABEL: func.func @prefill
+// MEGATRON-NOT: tp.take_row {{.*}}tp.shardings
+// SEQUENCE: tp.take_row {{.*}}tp.shardings = [#tp.sharding<@mesh, [{"dp"}, {}, {"tp"}p2]>]
+// SEQUENCE: tp.take_row
+// SEQUENCE-NOT: tp.shardings
+func.func @prefill(%x: tensor<2x4x6xf32>, %y: tensor<2x1x6xf32>, %last: tensor<2xi32>) -> (tensor<2x1x6xf32>, tensor<2x1x6xf32>) {
+  %r = tp.take_row %x, %last : (tensor<2x4x6xf32>, tensor<2xi32>) -> tensor<2x1x6xf32>
+  %s = tp.take_row %y, %last : (tensor<2x1x6xf32>, tensor<2xi32>) -> tensor<2x1x6xf32>
+  return %r, %s : tensor<2x1x6xf32>, tensor<2x1x6xf32>
+}

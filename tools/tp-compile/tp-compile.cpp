@@ -41,12 +41,12 @@ static void addOptions(CLI::App &app, CompileOptions &options, std::string &mesh
                        std::string &dtype) {
   app.add_option("MODEL", options.model, "GGUF file, Hugging Face directory, or .mlir file")->required();
   app.add_option("-o,--output", options.output,
-                 "package to write; with --stop-after, a .mlir file, or - for standard output");
+                 "package to write; with --stop-after, FILE.mlir, or - for standard output");
   app.add_option("--mesh", mesh,
                  "devices by named axes, e.g. dp=2,tp=4: dp splits the batch, tp the weights [one device]");
   app.add_option("--strategy", options.strategy,
                  "megatron: weights by heads and hidden units; sequence: also activations between blocks by sequence; "
-                 "replicate: nothing is split [megatron]");
+                 "replicate: nothing is split; none: as annotated [megatron; none for an annotated .mlir file]");
   app.add_option(
       "--shard-weight", shardings,
       "GLOB=SHARDING: splits the weights whose names match, e.g. '*.ffn_up.weight=[{\"tp\"}, {}]'; may be repeated");

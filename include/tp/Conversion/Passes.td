@@ -47,7 +47,7 @@ def PlanMemory : Pass<"tp-plan-memory", "::mlir::ModuleOp"> {
     - argument of an entry: `cpu.offset`, in the arena (inputs), weights or state.
     - result of an entry that is an output: `cpu.offset` in the arena.
     - module: `cpu.arena_bytes`, `cpu.weight_bytes`, `cpu.state_bytes`.
-    - collective: `cpu.collective`, its number in the package; equal ones have the same. Entry: `cpu.symbol`, its name in the shared object.
+    - collective: `cpu.collective`, a number in the package for each value; equal ones have the same. Entry: `cpu.symbol`, its name in the shared object.
 
     An elementwise kernel (or an elementwise end of another) writes its result over an operand that dies there; all_reduce works in place.
 

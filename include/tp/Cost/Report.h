@@ -17,9 +17,11 @@ struct CollectiveUse {
   std::string kind;     // "all_reduce", ...
   std::vector<std::string> axes;
   int64_t groupSize = 1;
-  int64_t count = 0;       // runs per call of the entry
-  int64_t bytes = 0;       // one device sends in one run (ring model)
-  std::string op, operand; // what asked for it: "tp.linear", "operand 0" or "result"
+  int64_t count = 0; // runs per call of the entry
+  int64_t bytes = 0; // one device sends in one run (ring model)
+  // What asked for it: "tp.linear", "operand 0" or "result"; of one that was fused, of each value: "tp.linear;
+  // tp.sdpa".
+  std::string op, operand;
 };
 
 // All collectives of all entry functions (public functions where none is marked tp.entry), in the order of the program.

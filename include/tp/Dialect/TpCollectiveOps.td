@@ -3,41 +3,54 @@
 class Tp_LocalOp<string mnemonic, list<Trait> traits = []> : Tp_PureOp<mnemonic,
     !listconcat([DeclareOpInterfaceMethods<SymbolUserOpInterface>], traits)>;
 
-def Tp_AllReduceOp : Tp_LocalOp<"all_reduce", [AllTypesMatch<["input", "result"]>]> {
+// A collective of one or more values, which meet once; the results correspond to the inputs.
+class Tp_JoinedCollectiveOp<string mnemonic, list<Trait> traits = []> : Tp_LocalOp<mnemonic, traits> {
+  let results = (outs Variadic<Tp_Tensor>:$results);
+  let extraClassDeclaration = [{
+    // Of a collective of one value.
+    ::mlir::Value getInput() { return getInputs().front(); }
+    ::mlir::Value getResult() { return getResults().front(); }
+    ::mlir::Type getType() { return getResult().getType(); }
+    operator ::mlir::Value() { return getResult(); }
+  }];
+}
+
+def Tp_AllReduceOp : Tp_JoinedCollectiveOp<"all_reduce", [RangedTypesMatchWith<"results have the types of the inputs", "results", "inputs", "$_self">]> {
   let summary = "combines the values of a group; every device gets the result";
   let description = [{
+    Several values are combined each for itself, in one meeting of the devices.
+
     ```mlir
     %y = tp.all_reduce sum %x over ["tp"] on @mesh : tensor<2x3xf32>
+    %u, %v = tp.all_reduce sum %a, %b over ["tp"] on @mesh : tensor<2x3xf32>, tensor<7xf32>
     ```
 
-    Constraints: (C1) the mesh exists and has the axes; (C2) no axis twice, at least one.
+    Constraints: (C1) the mesh exists and has the axes, at least one; (C2) no axis twice; (C5) at least one value.
   }];
-  let arguments = (ins Tp_ReduceKindAttr:$kind, Tp_Tensor:$input, StrArrayAttr:$axes, FlatSymbolRefAttr:$mesh, OptionalAttr<StrAttr>:$origin);
-  let results = (outs Tp_Tensor:$result);
-  let assemblyFormat = "custom<ReduceKind>($kind) $input `over` $axes `on` $mesh attr-dict `:` type($result)";
+  let arguments = (ins Tp_ReduceKindAttr:$kind, Variadic<Tp_Tensor>:$inputs, StrArrayAttr:$axes, FlatSymbolRefAttr:$mesh,
+      OptionalAttr<StrAttr>:$origin);
+  let assemblyFormat = "custom<ReduceKind>($kind) $inputs `over` $axes `on` $mesh attr-dict `:` type($results)";
 }
 
-// A collective that changes how dimension `dim`, `size` elements when whole, is held.
-class Tp_DimCollectiveOp<string mnemonic> : Tp_LocalOp<mnemonic> {
-  dag common = (ins Tp_Tensor:$input, I64Attr:$dim, I64Attr:$size, Tp_SplitAttr:$split, FlatSymbolRefAttr:$mesh);
-  let results = (outs Tp_Tensor:$result);
-  let assemblyFormat = "$input `dim` $dim `of` $size `split` $split `on` $mesh attr-dict `:` type($input) `->` type($result)";
-}
-
-def Tp_AllGatherOp : Tp_DimCollectiveOp<"all_gather"> {
+def Tp_AllGatherOp : Tp_JoinedCollectiveOp<"all_gather"> {
   let summary = "makes a split dimension whole on every device of the group";
   let description = [{
+    Several values that are split alike are gathered in one meeting of the devices.
+
     ```mlir
     %y = tp.all_gather %x dim 1 of 9 split <{"tp"}> on @mesh : tensor<2x5xf32> -> tensor<2x9xf32>
+    %k, %v = tp.all_gather %a, %b dim 0 of 9 split <{"tp"}> on @mesh : tensor<5xf32>, tensor<5x2xf32> -> tensor<9xf32>, tensor<9x2xf32>
     ```
 
-    Constraints: (C1) the mesh exists and has the axes, at least one; (C2) the input's `dim` is the shard of `size` under `split`, the result's is `size`;
-    (C3) other dimensions are equal.
+    Constraints: (C1) the mesh exists and has the axes, at least one; (C2) each input's `dim` is the shard of `size` under `split`, its result's is
+    `size`; (C3) other dimensions are equal; (C5) as many results as inputs, at least one.
   }];
-  let arguments = !con(common, (ins OptionalAttr<StrAttr>:$origin));
+  let arguments = (ins Variadic<Tp_Tensor>:$inputs, I64Attr:$dim, I64Attr:$size, Tp_SplitAttr:$split, FlatSymbolRefAttr:$mesh,
+      OptionalAttr<StrAttr>:$origin);
+  let assemblyFormat = "$inputs `dim` $dim `of` $size `split` $split `on` $mesh attr-dict `:` type($inputs) `->` type($results)";
 }
 
-def Tp_AllSliceOp : Tp_DimCollectiveOp<"all_slice"> {
+def Tp_AllSliceOp : Tp_LocalOp<"all_slice"> {
   let summary = "takes this device's shard of a dimension that is whole";
   let description = [{
     No communication. Padding is zero.
@@ -49,25 +62,26 @@ def Tp_AllSliceOp : Tp_DimCollectiveOp<"all_slice"> {
     Constraints: (C1) the mesh exists and has the axes, at least one; (C2) the input's `dim` is `size`, the result's is its shard under `split`;
     (C3) other dimensions are equal.
   }];
-  let arguments = !con(common, (ins OptionalAttr<StrAttr>:$origin));
+  let arguments = (ins Tp_Tensor:$input, I64Attr:$dim, I64Attr:$size, Tp_SplitAttr:$split, FlatSymbolRefAttr:$mesh, OptionalAttr<StrAttr>:$origin);
+  let results = (outs Tp_Tensor:$result);
+  let assemblyFormat = "$input `dim` $dim `of` $size `split` $split `on` $mesh attr-dict `:` type($input) `->` type($result)";
 }
 
-def Tp_ReduceScatterOp : Tp_LocalOp<"reduce_scatter"> {
+def Tp_ReduceScatterOp : Tp_JoinedCollectiveOp<"reduce_scatter"> {
   let summary = "combines the values of a group; each device gets its shard of the result";
   let description = [{
-    Padding is zero.
+    Padding is zero. Several values that are split alike are combined each for itself, in one meeting of the devices.
 
     ```mlir
     %y = tp.reduce_scatter sum %x dim 1 of 9 split <{"tp"}> on @mesh : tensor<2x9xf32> -> tensor<2x5xf32>
     ```
 
-    Constraints: as for `tp.all_slice`.
+    Constraints: as for `tp.all_slice`; (C5) as many results as inputs, at least one.
   }];
-  let arguments = (ins Tp_ReduceKindAttr:$kind, Tp_Tensor:$input, I64Attr:$dim, I64Attr:$size, Tp_SplitAttr:$split, FlatSymbolRefAttr:$mesh,
+  let arguments = (ins Tp_ReduceKindAttr:$kind, Variadic<Tp_Tensor>:$inputs, I64Attr:$dim, I64Attr:$size, Tp_SplitAttr:$split, FlatSymbolRefAttr:$mesh,
       OptionalAttr<StrAttr>:$origin);
-  let results = (outs Tp_Tensor:$result);
   let assemblyFormat = [{
-    custom<ReduceKind>($kind) $input `dim` $dim `of` $size `split` $split `on` $mesh attr-dict `:` type($input) `->` type($result)
+    custom<ReduceKind>($kind) $inputs `dim` $dim `of` $size `split` $split `on` $mesh attr-dict `:` type($inputs) `->` type($results)
   }];
 }
 

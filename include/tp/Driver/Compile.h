@@ -12,7 +12,7 @@ namespace tp {
 struct CompileOptions {
   std::string model, output;
   std::vector<std::pair<std::string, int64_t>> mesh; // empty: one device, "tp" = 1
-  std::string strategy = "megatron";
+  std::string strategy;                              // empty: megatron, or none for an annotated .mlir file
   std::vector<std::pair<std::string, std::string>> weightShardings; // glob, sharding: "[{\"tp\"}, {}]"
   bool bf16 = false;
   int64_t maxSeq = 0, batch = 1;

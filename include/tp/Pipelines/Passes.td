@@ -74,6 +74,8 @@ def OptimizeCollectives : Pass<"tp-optimize-collectives", "::mlir::ModuleOp"> {
     - all_gather, then all_slice of the same shards (and the reverse): nothing
     - the same collective of the same value twice: once
     - two all_reduces whose results are only added: one, of the sum
+    - neighbours of one kind (all_reduce, all_gather, reduce_scatter), group and form, of different values: one op of several values, which meets once.
+      Neighbours are two where the earlier is not read before the later, or the values of the later are there before the earlier.
   }];
 }
 

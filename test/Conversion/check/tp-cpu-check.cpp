@@ -46,7 +46,19 @@ struct Aligned {
   char *data;
 };
 
+// Collectives of one rank: a sum and a gather of one value are that value.
 struct Frame : tp_frame {
+  const cpu::CpuProgram *program;
+  void copyAll(int64_t thread, ArrayRef<int64_t> ids, const void *const *srcs, void *const *dsts) {
+    meet->arrive_and_wait();
+    for (auto [i, id] : llvm::enumerate(ids)) {
+      const cpu::Collective &c = program->collectives[id];
+      int64_t count = c.count ? c.count : c.outer * c.windows.global * c.inner;
+      if (thread == 0)
+        std::memmove(dsts[i], srcs[i], count * cpu::bytesOf(c.type));
+    }
+    meet->arrive_and_wait();
+  }
   std::barrier<> *meet;
 };
 
@@ -155,7 +167,12 @@ int Check::runThreads(const cpu::Entry &entry, int64_t rank, int threads, ArrayR
   frame.weights = weights->data, frame.state = state->data, frame.arena = arena.data;
   frame.rank = rank, frame.threads = threads, frame.meet = &meet;
   frame.barrier = [](tp_frame *f, int64_t) { static_cast<Frame *>(f)->meet->arrive_and_wait(); };
-  frame.collective = [](tp_frame *, int64_t, int64_t, const void *, void *) { std::abort(); };
+  frame.program = &program;
+  frame.collective = [](tp_frame *f, int64_t thread, int64_t id, const void *src, void *dst) {
+    static_cast<Frame *>(f)->copyAll(thread, id, &src, &dst);
+  };
+  frame.collectives = [](tp_frame *f, int64_t thread, int64_t n, const int64_t *ids, const void *const *srcs,
+                         void *const *dsts) { static_cast<Frame *>(f)->copyAll(thread, {ids, size_t(n)}, srcs, dsts); };
   auto function = reinterpret_cast<tp_entry>(dlsym(library, entry.symbol.c_str()));
   auto work = [&](int thread, int times) {
     for (int i = 0; i < times; ++i) {

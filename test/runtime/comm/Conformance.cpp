@@ -208,6 +208,36 @@ TEST_P(Conformance, AllReduceInPlaceOfAnySize) {
   }
 }
 
+// Collectives of every kind meet at once, and give what they give one by one.
+TEST_P(Conformance, SeveralAtOnce) {
+  for (Manifest &manifest : meshes())
+    for (const auto &axes : axesOf(manifest)) {
+      manifest.collectives.clear();
+      for (auto kind : {CollectiveKind::allReduce, CollectiveKind::reduceScatter, CollectiveKind::allGather,
+                        CollectiveKind::allReduce, CollectiveKind::permute, CollectiveKind::allToAll}) {
+        auto type = manifest.collectives.size() % 2 ? ElementType::f32 : ElementType::bf16;
+        manifest.collectives.push_back(make(kind, type, manifest.groupSize(axes)));
+        manifest.collectives.back().axes = axes;
+      }
+      manifest.collectives[3].count = 20000; // in slices
+      std::vector<std::vector<Buffers>> all(static_cast<size_t>(ranks()));
+      for (int rank : ranksHere())
+        for (size_t id = 0; id < manifest.collectives.size(); ++id)
+          all[size_t(rank)].push_back(buffers(manifest.collectives[id], int64_t(id), rank));
+      std::string failure = runRanks(manifest, {threads()}, [&](Communicator &comm, int thread) {
+        std::vector<Communicator::Part> parts;
+        for (Buffers &b : all[size_t(comm.rank())])
+          parts.push_back({int64_t(parts.size()), b.src.data(), b.dst.data()});
+        comm.run(parts, thread);
+        comm.run(std::span(parts).subspan(2, 3), thread);
+      });
+      ASSERT_EQ(failure, "");
+      for (int rank : ranksHere())
+        for (size_t id = 0; id < manifest.collectives.size(); ++id)
+          expectReference(manifest, int64_t(id), rank, all[size_t(rank)][id].dst);
+    }
+}
+
 // A source may be written by any thread until its own call, and may be overwritten as soon as any call returns.
 TEST_P(Conformance, SourcesAreFreeAfterReturn) {
   Manifest manifest = mesh({ranks()});
