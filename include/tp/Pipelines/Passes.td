@@ -77,6 +77,16 @@ def OptimizeCollectives : Pass<"tp-optimize-collectives", "::mlir::ModuleOp"> {
   }];
 }
 
+def ReportCost : Pass<"tp-report-cost", "::mlir::ModuleOp"> {
+  let summary = "prints what the module's entry functions cost, as JSON";
+  let description = [{
+    One line: `{"entries": {NAME: {"flops", "bytes"}}, "collectives": [...]}`. `flops` are those of matrix products (a
+    multiplication and an addition are two), `bytes` what one device sends by the ring model, both of one run, calls and loops
+    counted. `collectives` is what `tp-compile --explain=FILE.json` writes. Of a partitioned program the figures are those of one device.
+    The module stays as it is.
+  }];
+}
+
 def VerifyPhase : Pass<"tp-verify-phase", "::mlir::ModuleOp"> {
   let summary = "checks what can no longer appear behind a phase";
   let description = [{
