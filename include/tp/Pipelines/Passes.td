@@ -28,7 +28,8 @@ def DecomposeLayers : Pass<"tp-decompose-layers", "::mlir::ModuleOp"> {
   let description = [{
     `tp.attention`, `tp.mlp` and `tp.logits` become `tp.linear`, `tp.rope`, `tp.kv_update`, `tp.sdpa`, `tp.activation`, reshapes and arith ops.
 
-    With weights in bf16, values that a linear reads are rounded to bf16; everything else stays f32.
+    With weights in bf16, values that a linear reads are rounded to bf16; everything else stays f32. Causal or rotary attention without a
+    position gets the constant 0, so that its rows can be split: a device's first row is then moved to where it stands.
   }];
   let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::tensor::TensorDialect"];
 }
