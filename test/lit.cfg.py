@@ -7,7 +7,7 @@ import lit.formats
 config.name = "tp-opt"
 config.test_format = lit.formats.ShTest(execute_external=False)
 config.suffixes = [".mlir", ".test"]
-config.excludes = ["Inputs", "e2e", "python", "reference", "runtime", "unit"]
+config.excludes = ["Inputs", "communication", "e2e", "python", "reference", "runtime", "unit"]
 config.test_source_root = os.path.dirname(__file__)
 
 root = os.path.dirname(config.test_source_root)

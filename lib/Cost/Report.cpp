@@ -1,5 +1,6 @@
 #include "tp/Cost/Report.h"
 #include "tp/Cost/Bytes.h"
+#include "tp/Cost/Flops.h"
 
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "llvm/ADT/MapVector.h"
@@ -35,44 +36,28 @@ bool describe(Operation *op, CollectiveUse &use) {
     setOrigin(origin.getValue(), use);
   return true;
 }
-
-struct Collector {
-  ModuleOp module;
-  llvm::MapVector<Operation *, CollectiveUse> uses;
-
-  void visit(func::FuncOp function, StringRef entry, int64_t times) {
-    // Calls of one function are counted, not walked one by one.
-    llvm::MapVector<StringRef, int64_t> calls;
-    function.walk([&](Operation *op) {
-      if (auto call = dyn_cast<func::CallOp>(op)) {
-        ++calls[call.getCallee()];
-        return;
-      }
-      CollectiveUse use;
-      if (!describe(op, use))
-        return;
-      use.entry = entry;
-      use.function = function.getName();
-      auto [it, added] = uses.insert({op, use});
-      it->second.count += times;
-    });
-    for (auto [callee, count] : calls)
-      if (auto target = module.lookupSymbol<func::FuncOp>(callee))
-        visit(target, entry, times * count);
-  }
-};
 } // namespace
+
+SmallVector<func::FuncOp> tp::entryFunctions(ModuleOp module) {
+  auto functions = module.getOps<func::FuncOp>();
+  bool marked = llvm::any_of(functions, [](func::FuncOp function) { return function->hasAttr(kEntry); });
+  return llvm::filter_to_vector(
+      functions, [&](func::FuncOp function) { return marked ? function->hasAttr(kEntry) : !function.isPrivate(); });
+}
 
 std::vector<CollectiveUse> tp::collectCollectives(ModuleOp partitioned) {
   std::vector<CollectiveUse> result;
-  auto functions = partitioned.getOps<func::FuncOp>();
-  bool marked = llvm::any_of(functions, [](func::FuncOp function) { return function->hasAttr(kEntry); });
-  for (func::FuncOp function : functions) {
-    if (marked ? !function->hasAttr(kEntry) : function.isPrivate())
-      continue;
-    Collector collector{partitioned, {}};
-    collector.visit(function, function.getName(), 1);
-    for (auto &[op, use] : collector.uses)
+  for (func::FuncOp entry : entryFunctions(partitioned)) {
+    llvm::MapVector<Operation *, CollectiveUse> uses;
+    visitRuns(entry, [&](Operation *op, func::FuncOp function, int64_t times) {
+      CollectiveUse use;
+      if (!describe(op, use))
+        return;
+      use.entry = entry.getName();
+      use.function = function.getName();
+      uses.insert({op, use}).first->second.count += times;
+    });
+    for (auto &[op, use] : uses)
       result.push_back(use);
   }
   return result;

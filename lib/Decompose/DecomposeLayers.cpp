@@ -61,20 +61,30 @@ struct LayerBuilder {
 };
 
 // Projection, norm and rotation of queries or keys: [B, S, heads, size].
-Value projectHeads(LayerBuilder &l, AttentionOp op, Value w, Value bias, Value norm, int64_t heads) {
+Value projectHeads(LayerBuilder &l, AttentionOp op, Value w, Value bias, Value norm, int64_t heads, Value position) {
   Value x = l.splitHeads(l.linear(op.getInput(), w, bias), heads, op.getHeadSize());
   if (norm)
     x = RmsNormOp::create(l.b, l.loc, x.getType(), x, norm, op.getNormEpsAttr());
   if (op.getRotary())
-    x = RopeOp::create(l.b, l.loc, x.getType(), x, op.getPosition(), *op.getRotary());
+    x = RopeOp::create(l.b, l.loc, x.getType(), x, position, *op.getRotary());
   return x;
+}
+
+// Where the first row of each sequence stands: [B]. Written out where it is 0, so that a sequence may be split: a
+// device then moves it to its own first row.
+Value positionOf(LayerBuilder &l, AttentionOp op) {
+  if (op.getPosition() || !(op.getCausal() || op.getRotary()))
+    return op.getPosition();
+  auto type = RankedTensorType::get({typeOf(op.getInput()).getDimSize(0)}, l.b.getI32Type());
+  return arith::ConstantOp::create(l.b, l.loc, DenseElementsAttr::get(type, int32_t(0)));
 }
 
 void decompose(AttentionOp op) {
   OpBuilder b(op);
   LayerBuilder l{b, op.getLoc()};
-  Value q = projectHeads(l, op, op.getWq(), op.getBq(), op.getQNorm(), op.getHeads());
-  Value k = projectHeads(l, op, op.getWk(), op.getBk(), op.getKNorm(), op.getKvHeads());
+  Value position = positionOf(l, op);
+  Value q = projectHeads(l, op, op.getWq(), op.getBq(), op.getQNorm(), op.getHeads(), position);
+  Value k = projectHeads(l, op, op.getWk(), op.getBk(), op.getKNorm(), op.getKvHeads(), position);
   Value v = l.splitHeads(l.linear(op.getInput(), op.getWv(), op.getBv()), op.getKvHeads(), op.getHeadSize());
   SmallVector<Value> results(1);
   if (op.getKCache()) {
@@ -84,7 +94,7 @@ void decompose(AttentionOp op) {
   }
   double scale = op.getScale() ? op.getScale()->convertToDouble() : 1 / std::sqrt((double)op.getHeadSize());
   auto type = typeOf(q).clone(typeOf(op.getWo()).getElementType());
-  Value o = SdpaOp::create(b, l.loc, type, q, k, v, op.getPosition(), op.getLength(), Value(), op.getCausalAttr(),
+  Value o = SdpaOp::create(b, l.loc, type, q, k, v, position, op.getLength(), Value(), op.getCausalAttr(),
                            b.getI64IntegerAttr(op.getHeads() / op.getKvHeads()), b.getF64FloatAttr(scale),
                            op.getWindowAttr(), op.getSoftcapAttr());
   results[0] = l.linear(l.mergeHeads(o), op.getWo(), op.getBo(), typeOf(op.getResult()).getElementType());

@@ -44,13 +44,14 @@ func.func @biases(%x: tensor<1x3x6xf32>, %wq: tensor<8x6xf32>, %wk: tensor<4x6xf
 
 // -----
 
-// Norms of each head come before the rotation; a window.
+// Norms of each head come before the rotation; a window. The position is written out, so that it can be moved where the rows are split.
 // CHECK-LABEL: func.func @norms
+// CHECK: %[[P:.*]] = arith.constant dense<0> : tensor<1xi32>
 // CHECK: %[[QN:.*]] = tp.rms_norm {{.*}}, %arg5 {eps = 1.000000e-05 : f64}
-// CHECK: tp.rope %[[QN]]
+// CHECK: tp.rope %[[QN]] at %[[P]]
 // CHECK: %[[KN:.*]] = tp.rms_norm {{.*}}, %arg6 {eps = 1.000000e-05 : f64}
-// CHECK: tp.rope %[[KN]]
-// CHECK: tp.sdpa {{.*}}window = 2
+// CHECK: tp.rope %[[KN]] at %[[P]]
+// CHECK: tp.sdpa {{.*}} at %[[P]] {{.*}}window = 2
 func.func @norms(%x: tensor<1x3x6xf32>, %wq: tensor<8x6xf32>, %wk: tensor<4x6xf32>, %wv: tensor<4x6xf32>, %wo: tensor<6x8xf32>,
                  %qn: tensor<2xf32>, %kn: tensor<2xf32>) -> tensor<1x3x6xf32> {
   %y = tp.attention %x weights(%wq, %wk, %wv, %wo) norms(%qn, %kn)

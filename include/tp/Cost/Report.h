@@ -4,6 +4,7 @@
 
 #include "tp/Dialect/Tp.h"
 
+#include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/IR/BuiltinOps.h"
 #include <string>
 #include <vector>
@@ -24,7 +25,10 @@ struct CollectiveUse {
   std::string op, operand;
 };
 
-// All collectives of all entry functions (public functions where none is marked tp.entry), in the order of the program.
+// The functions marked tp.entry; where none is, the public ones.
+llvm::SmallVector<mlir::func::FuncOp> entryFunctions(mlir::ModuleOp module);
+
+// All collectives of all entry functions, in the order of the program.
 std::vector<CollectiveUse> collectCollectives(mlir::ModuleOp partitioned);
 
 std::string toJson(const std::vector<CollectiveUse> &uses);

@@ -28,7 +28,8 @@ def DecomposeLayers : Pass<"tp-decompose-layers", "::mlir::ModuleOp"> {
   let description = [{
     `tp.attention`, `tp.mlp` and `tp.logits` become `tp.linear`, `tp.rope`, `tp.kv_update`, `tp.sdpa`, `tp.activation`, reshapes and arith ops.
 
-    With weights in bf16, values that a linear reads are rounded to bf16; everything else stays f32.
+    With weights in bf16, values that a linear reads are rounded to bf16; everything else stays f32. Causal or rotary attention without a
+    position gets the constant 0, so that its rows can be split: a device's first row is then moved to where it stands.
   }];
   let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::tensor::TensorDialect", "::mlir::math::MathDialect"];
 }
@@ -76,6 +77,16 @@ def OptimizeCollectives : Pass<"tp-optimize-collectives", "::mlir::ModuleOp"> {
     - two all_reduces whose results are only added: one, of the sum
     - neighbours of one kind (all_reduce, all_gather, reduce_scatter), group and form, of different values: one op of several values, which meets once.
       Neighbours are two where the earlier is not read before the later, or the values of the later are there before the earlier.
+  }];
+}
+
+def ReportCost : Pass<"tp-report-cost", "::mlir::ModuleOp"> {
+  let summary = "prints what the module's entry functions cost, as JSON";
+  let description = [{
+    One line: `{"entries": {NAME: {"flops", "bytes"}}, "collectives": [...]}`. `flops` are those of matrix products (a
+    multiplication and an addition are two), `bytes` what one device sends by the ring model, both of one run, calls and loops
+    counted. `collectives` is what `tp-compile --explain=FILE.json` writes. Of a partitioned program the figures are those of one device.
+    The module stays as it is.
   }];
 }
 

@@ -1,0 +1,20 @@
+// # Batch
+//
+// Every device has some of the sequences and all weights. A forward pass moves nothing.
+//
+// RUN: tp-opt %s --tp-partition-pipeline --tp-report-cost | FileCheck %s
+// RUN: tp-opt %s --tp-decompose-layers --cse --tp-propagate-shardings --tp-verify-partition="pipeline=tp-partition,tp-optimize-collectives" -o /dev/null
+
+// CHECK: "bytes":0
+// CHECK-SAME: "collectives":[]
+// CHECK-LABEL: func.func @mlp
+// CHECK-SAME: %arg0: tensor<1x8x16xf32>
+// CHECK-NOT: tp.all_
+
+tp.mesh @mesh <["dp" = 2]>
+func.func @mlp(%x: tensor<2x8x16xf32> {tp.sharding = #tp.sharding<@mesh, [{"dp"}, {}, {}]>},
+               %gate: tensor<32x16xf32>, %up: tensor<32x16xf32>, %down: tensor<16x32xf32>) -> tensor<2x8x16xf32> {
+  %y = tp.mlp %x gate(%gate) up(%up) down(%down) {activation = #tp.activation_kind<silu>}
+      : (tensor<2x8x16xf32>, tensor<32x16xf32>, tensor<32x16xf32>, tensor<16x32xf32>) -> tensor<2x8x16xf32>
+  return %y : tensor<2x8x16xf32>
+}
