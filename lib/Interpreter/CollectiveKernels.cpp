@@ -45,8 +45,16 @@ static std::optional<Layout> layoutOf(GroupCall &call, FlatSymbolRefAttr name, S
   return Layout{std::move(groups), Geometry{size, parts, split.getUnit(), split.getRepeat()}};
 }
 
-static void count(GroupCall &call, int64_t groupSize, double shares, int64_t bytes) {
-  call.interpreter.countCollective(call.op->getName().stripDialect(), shares * (groupSize - 1) / groupSize * bytes);
+// Counts a collective in which all groups together move `elements` from one device to another: each device's share.
+static void count(GroupCall &call, double elements) {
+  int64_t ranks = call.interpreter.ranks();
+  call.interpreter.countCollective(call.op->getName().stripDialect(),
+                                   elements * bytesOf(call.operands[0][0].kind()) / ranks);
+}
+
+// In a ring, each of the group's parts of a value of `elements` passes all devices of the group but one.
+static double ringElements(const DeviceGroups &groups, int64_t elements) {
+  return static_cast<double>(groups.groups().size()) * (groups.groupSize() - 1) * elements;
 }
 
 static Tensor zerosOfResult(GroupCall &call) { return zerosOf(call.op->getResult(0).getType()); }
@@ -86,7 +94,8 @@ static LogicalResult runAllReduce(GroupCall &call) {
     for (int64_t rank : group)
       result[rank] = combined;
   }
-  count(call, groups->groupSize(), 2, input[0].bytes());
+  // Reduced in parts, and these gathered.
+  count(call, 2 * ringElements(*groups, input[0].size()));
   return success();
 }
 
@@ -107,7 +116,7 @@ static LogicalResult runAllGather(GroupCall &call) {
     for (int64_t rank : group)
       result[rank] = whole;
   }
-  count(call, layout->groups.groupSize(), 1, result[0].bytes());
+  count(call, ringElements(layout->groups, result[0].size()));
   return success();
 }
 
@@ -139,7 +148,7 @@ static LogicalResult runReduceScatter(GroupCall &call) {
       copyWindow(combined, layout->start(position), result[rank], 0, op.getDim(), layout->valid(position));
     }
   }
-  count(call, layout->groups.groupSize(), 1, input[0].bytes());
+  count(call, ringElements(layout->groups, input[0].size()));
   return success();
 }
 
@@ -154,6 +163,7 @@ static LogicalResult runAllToAll(GroupCall &call) {
   result.resize(input.size());
   SmallVector<int64_t> starts, lengths;
   from->geometry.disjointWindows(starts, lengths);
+  double moved = 0;
   for (ArrayRef<int64_t> group : from->groups.groups()) {
     SmallVector<int64_t> shape(input[0].shape());
     shape[op.getFromDim()] = op.getFromSize();
@@ -163,9 +173,12 @@ static LogicalResult runAllToAll(GroupCall &call) {
     for (auto [position, rank] : llvm::enumerate(group)) {
       result[rank] = zerosOfResult(call);
       copyWindow(whole, to->start(position), result[rank], 0, op.getToDim(), to->valid(position));
+      // Everything in the window but what comes from this device itself.
+      if (int64_t all = op.getFromSize() * op.getToSize())
+        moved += static_cast<double>(whole.size()) / all * to->valid(position) * (op.getFromSize() - lengths[position]);
     }
   }
-  count(call, from->groups.groupSize(), 1, input[0].bytes());
+  count(call, moved);
   return success();
 }
 
@@ -175,11 +188,14 @@ static LogicalResult runPermute(GroupCall &call) {
   if (!groups)
     return failure();
   const RankValue &input = call.operands[0];
+  double moved = 0;
   for (int64_t rank = 0, n = input.size(); rank < n; ++rank) {
     int64_t source = op.getSources()[groups->position(rank)];
+    if (source >= 0 && source != groups->position(rank))
+      moved += input[rank].size();
     call.results[0].push_back(source < 0 ? zerosOfResult(call) : input[groups->groupOf(rank)[source]]);
   }
-  call.interpreter.countCollective("permute", input[0].bytes());
+  count(call, moved);
   return success();
 }
 

@@ -85,8 +85,7 @@ void InterpretPass::runOnOperation() {
       llvm::outs() << "\n";
     }
   if (collectives)
-    for (const CollectiveStatistics &s : interpreter.collectives())
-      llvm::outs() << s.kind << ": " << s.count << " times, " << static_cast<int64_t>(s.bytes) << " bytes\n";
+    printCollectives(llvm::outs(), interpreter.collectives());
 }
 
 std::unique_ptr<Pass> tp::createInterpretPass() { return std::make_unique<InterpretPass>(); }

@@ -3,6 +3,8 @@
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/IR/BuiltinAttributes.h"
 #include "mlir/IR/TypeUtilities.h"
+#include "mlir/Transforms/RegionUtils.h"
+#include "llvm/Support/Format.h"
 #include "llvm/Support/FormatVariadic.h"
 
 using namespace mlir;
@@ -10,6 +12,8 @@ using namespace tp;
 
 // Deeper calls than this are taken for a recursion without end.
 static constexpr size_t kMaxDepth = 256;
+// Loops with more passes would not end in a useful time.
+static constexpr int64_t kMaxPasses = 1 << 20;
 static constexpr int64_t kMaxElements = int64_t(1) << 33;
 
 //===-- kernels' view of an op
@@ -21,7 +25,8 @@ const Tensor &RankCall::lookup(Value operand) const {
   for (OpOperand &use : op->getOpOperands())
     if (operand && use.get() == operand)
       return operands[use.getOperandNumber()];
-  return none;
+  const Value *found = llvm::find(captured, operand);
+  return found == captured.end() ? none : operands[op->getNumOperands() + (found - captured.begin())];
 }
 
 Tensor &RankCall::makeResult(unsigned i) {
@@ -57,7 +62,9 @@ const KernelRegistry &KernelRegistry::builtin() {
     addLayerKernels(result);
     addCollectiveKernels(result);
     addArithKernels(result);
+    addMathKernels(result);
     addShapeKernels(result);
+    addLinalgKernels(result);
     return result;
   }();
   return registry;
@@ -66,14 +73,18 @@ const KernelRegistry &KernelRegistry::builtin() {
 //===-- the interpreter
 //--------------------------------------------------------------------------------------------------------------===//
 
-// The values of a running function body. A value leaves when its last use has run.
+// The values of a running block. A value leaves when its last use has run.
 struct Interpreter::Frame {
+  explicit Frame(Block &block) : block(block) {}
+
+  Block &block;
   llvm::DenseMap<Value, RankValue> values;
   llvm::DenseMap<Value, unsigned> usesLeft;
   int64_t calls = 0;
 
   void define(Value value, RankValue tensors) {
-    unsigned uses = std::distance(value.use_begin(), value.use_end());
+    unsigned uses = llvm::count_if(
+        value.getUses(), [&](OpOperand &use) { return block.findAncestorOpInBlock(*use.getOwner()) != nullptr; });
     if (uses == 0)
       return;
     usesLeft[value] = uses;
@@ -85,6 +96,22 @@ struct Interpreter::Frame {
     RankValue last = std::move(values[value]);
     values.erase(value);
     return last;
+  }
+};
+
+// What an op works on: its operands, and behind them the values that its regions use from outside.
+struct Interpreter::Inputs {
+  SmallVector<RankValue> operands;
+  llvm::SetVector<Value> captured;
+
+  Inputs(Operation *op, Frame &frame) {
+    for (Value operand : op->getOperands())
+      operands.push_back(frame.use(operand));
+    visitUsedValuesDefinedAbove(op->getRegions(), [&](OpOperand *use) {
+      RankValue value = frame.use(use->get());
+      if (captured.insert(use->get()))
+        operands.push_back(std::move(value));
+    });
   }
 };
 
@@ -108,6 +135,16 @@ void Interpreter::countCollective(StringRef kind, double bytes) {
     statistics.push_back({kind.str(), 0, 0});
   statistics[index].count += 1;
   statistics[index].bytes += bytes;
+}
+
+void tp::printCollectives(raw_ostream &os, ArrayRef<CollectiveStatistics> collectives) {
+  double total = 0;
+  for (const CollectiveStatistics &s : collectives) {
+    os << "  " << s.kind << ": " << s.count << " times, " << llvm::format("%.0f", s.bytes) << " bytes\n";
+    total += s.bytes;
+  }
+  if (!collectives.empty())
+    os << "  all collectives: " << llvm::format("%.0f", total) << " bytes per device\n";
 }
 
 FailureOr<SmallVector<RankValue>> Interpreter::run(StringRef name, ArrayRef<RankValue> arguments) {
@@ -160,41 +197,46 @@ FailureOr<SmallVector<RankValue>> Interpreter::runBody(FunctionOpInterface funct
   if (std::string mismatch = findMismatch(function, arguments, numRanks); !mismatch.empty())
     return function.emitError() << "@" << function.getName() << ": " << mismatch;
 
-  Frame frame;
+  Frame frame(function.getFunctionBody().front());
   for (auto [i, argument] : llvm::enumerate(function.getArguments()))
     frame.define(argument, arguments[i]);
-  for (Operation &op : function.getFunctionBody().front()) {
-    if (op.hasTrait<OpTrait::IsTerminator>()) {
-      if (!isa<func::ReturnOp>(op))
-        return op.emitError() << "the interpreter has no kernel for '" << op.getName() << "'";
+  return runBlock(frame);
+}
+
+FailureOr<SmallVector<RankValue>> Interpreter::runBlock(Frame &frame) {
+  for (Operation &op : frame.block) {
+    if (isa<func::ReturnOp, scf::YieldOp>(op)) {
       SmallVector<RankValue> results;
       for (Value operand : op.getOperands())
         results.push_back(frame.use(operand));
       return results;
     }
+    if (op.hasTrait<OpTrait::IsTerminator>())
+      return op.emitError() << "the interpreter has no kernel for '" << op.getName() << "'";
     if (failed(runOp(&op, frame)))
       return failure();
   }
-  return function.emitError() << "the function's body has no terminator";
+  return frame.block.getParentOp()->emitError() << "the body has no terminator";
 }
 
 LogicalResult Interpreter::runOp(Operation *op, Frame &frame) {
   for (Type type : op->getResultTypes())
     if (!hasValues(type))
       return op->emitError() << "the interpreter has no values of type " << type;
-  SmallVector<RankValue> operands, results(op->getNumResults());
-  for (Value operand : op->getOperands())
-    operands.push_back(frame.use(operand));
+  Inputs inputs(op, frame);
+  SmallVector<RankValue> results(op->getNumResults());
 
   StringRef name = op->getName().getStringRef();
   LogicalResult ran = failure();
   if (isa<func::CallOp>(op))
-    ran = runCall(op, operands, frame, results);
+    ran = runCall(op, inputs.operands, frame, results);
+  else if (auto loop = dyn_cast<scf::ForOp>(op))
+    ran = runLoop(loop, inputs, frame, results);
   else if (GroupKernel kernel = registry.groupKernel(name)) {
-    GroupCall call{op, *this, operands, results};
+    GroupCall call{op, *this, inputs.operands, results};
     ran = kernel(call);
   } else if (RankKernel kernel = registry.rankKernel(name))
-    ran = runOnEachRank(op, kernel, operands, results);
+    ran = runOnEachRank(op, kernel, inputs, results);
   else
     return op->emitError() << "the interpreter has no kernel for '" << name << "'";
   if (failed(ran) || (observer && failed(observer(op, results))))
@@ -221,8 +263,51 @@ LogicalResult Interpreter::runCall(Operation *op, ArrayRef<RankValue> operands, 
   return success();
 }
 
-LogicalResult Interpreter::runOnEachRank(Operation *op, RankKernel kernel, SmallVectorImpl<RankValue> &operands,
+// The number that a scalar is on all ranks.
+static FailureOr<int64_t> uniform(Operation *op, const RankValue &scalar, StringRef what) {
+  for (const Tensor &tensor : scalar)
+    if (tensor.ints()[0] != scalar[0].ints()[0])
+      return op->emitError() << "expected the loop's " << what << " to be the same on all ranks, found "
+                             << scalar[0].ints()[0] << " and " << tensor.ints()[0];
+  return scalar[0].ints()[0];
+}
+
+LogicalResult Interpreter::runLoop(scf::ForOp loop, Inputs &inputs, Frame &frame, SmallVectorImpl<RankValue> &results) {
+  FailureOr<int64_t> lower = uniform(loop, inputs.operands[0], "lower bound"),
+                     upper = uniform(loop, inputs.operands[1], "upper bound"),
+                     step = uniform(loop, inputs.operands[2], "step");
+  if (failed(lower) || failed(upper) || failed(step))
+    return failure();
+  if (*step <= 0 || (*upper - *lower) / *step > kMaxPasses)
+    return loop.emitError() << "expected a loop with a positive step and at most " << kMaxPasses
+                            << " passes, found bounds " << *lower << " and " << *upper << " with step " << *step;
+  unsigned carried = loop.getNumRegionIterArgs(), bounds = loop.getNumOperands() - carried;
+  for (unsigned i = 0; i < carried; ++i)
+    results[i] = std::move(inputs.operands[bounds + i]);
+  for (int64_t i = *lower; i < *upper; i += *step) {
+    Frame body(*loop.getBody());
+    Tensor number({}, *elementKindOf(loop.getInductionVar().getType()));
+    number.writeInts()[0] = i;
+    body.define(loop.getInductionVar(), RankValue(numRanks, number));
+    for (auto [argument, value] : llvm::zip(loop.getRegionIterArgs(), results))
+      body.define(argument, std::move(value));
+    for (auto [c, value] : llvm::enumerate(inputs.captured))
+      body.define(value, inputs.operands[loop.getNumOperands() + c]);
+    calls.push_back(loop);
+    path.push_back(frame.calls++);
+    FailureOr<SmallVector<RankValue>> yielded = runBlock(body);
+    calls.pop_back();
+    path.pop_back();
+    if (failed(yielded))
+      return failure();
+    llvm::move(*yielded, results.begin());
+  }
+  return success();
+}
+
+LogicalResult Interpreter::runOnEachRank(Operation *op, RankKernel kernel, Inputs &all,
                                          SmallVectorImpl<RankValue> &results) {
+  SmallVectorImpl<RankValue> &operands = all.operands;
   for (RankValue &result : results)
     result.resize(numRanks);
   // Ranks whose operands share their elements have the same results: they are computed once. Identities are taken
@@ -241,7 +326,7 @@ LogicalResult Interpreter::runOnEachRank(Operation *op, RankKernel kernel, Small
     SmallVector<Tensor> inputs, outputs(results.size());
     for (RankValue &operand : operands)
       inputs.push_back(std::move(operand[rank]));
-    RankCall call{op, inputs, outputs};
+    RankCall call{op, all.captured.getArrayRef(), inputs, outputs};
     if (failed(kernel(call)))
       return failure();
     for (auto [result, output] : llvm::zip(results, outputs))

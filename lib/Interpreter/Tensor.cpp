@@ -107,15 +107,14 @@ static thread_local bool isUnrounded = false;
 UnroundedScope::UnroundedScope(bool unrounded) : before(isUnrounded) { isUnrounded = unrounded; }
 UnroundedScope::~UnroundedScope() { isUnrounded = before; }
 
-void Tensor::round() {
-  if (isUnrounded)
+void tp::roundAll(ElementKind kind, float *data, int64_t n) {
+  if (isUnrounded || (kind != ElementKind::BF16 && kind != ElementKind::F16))
     return;
-  if (elementKind != ElementKind::BF16 && elementKind != ElementKind::F16)
-    return;
-  float *data = writeFloats();
-  for (int64_t i = 0, n = size(); i < n; ++i)
-    data[i] = roundTo(elementKind, data[i]);
+  for (int64_t i = 0; i < n; ++i)
+    data[i] = roundTo(kind, data[i]);
 }
+
+void Tensor::round() { roundAll(elementKind, writeFloats(), size()); }
 
 Tensor Tensor::reshaped(ArrayRef<int64_t> shape) const {
   assert(product(shape) == size() && "a reshape keeps the number of elements");

@@ -49,7 +49,7 @@ private:
   RandomInputs &inputs;
   std::map<ValueKey, Traced> traced;
   std::map<std::vector<int64_t>, bool> tracedPaths;
-  llvm::StringMap<int64_t> callsOf;
+  llvm::DenseMap<const void *, int64_t> callsOf; // by callee or loop
   VerifyReport::Entry report;
 };
 } // namespace
@@ -64,8 +64,12 @@ bool EntryVerifier::isTraced() {
   if (wholeProgram.callPath().empty())
     return true;
   auto [found, isNew] = tracedPaths.try_emplace(wholeProgram.callPath().vec(), false);
-  if (isNew)
-    found->second = callsOf[cast<func::CallOp>(wholeProgram.callStack().back()).getCallee()]++ < options.maxCalls;
+  if (isNew) {
+    Operation *caller = wholeProgram.callStack().back();
+    auto call = dyn_cast<func::CallOp>(caller);
+    const void *body = call ? call.getCalleeAttr().getAsOpaquePointer() : caller;
+    found->second = callsOf[body]++ < options.maxCalls;
+  }
   return found->second;
 }
 
@@ -80,9 +84,11 @@ LogicalResult EntryVerifier::trace(Operation *op, ArrayRef<RankValue> results) {
 
 std::string EntryVerifier::where(Operation *op, int64_t number) {
   std::string text = llvm::formatv("value {0} of @{1}", number, op->getParentOfType<FunctionOpInterface>().getName());
-  for (size_t i = localProgram.callStack().size(); i-- > 0;)
-    text += llvm::formatv(", call {0} in @{1}", localProgram.callPath()[i],
-                          localProgram.callStack()[i]->getParentOfType<FunctionOpInterface>().getName());
+  for (size_t i = localProgram.callStack().size(); i-- > 0;) {
+    Operation *caller = localProgram.callStack()[i];
+    text += llvm::formatv(", {0} {1} in @{2}", isa<func::CallOp>(caller) ? "call" : "pass", localProgram.callPath()[i],
+                          caller->getParentOfType<FunctionOpInterface>().getName());
+  }
   return text;
 }
 

@@ -52,8 +52,7 @@ static void printReport(const VerifyReport &report) {
   for (const VerifyReport::Entry &entry : report.entries) {
     llvm::outs() << "@" << entry.function << ": " << entry.values << " values agree, largest error "
                  << llvm::format("%.1e", entry.worstError) << "\n";
-    for (const CollectiveStatistics &s : entry.collectives)
-      llvm::outs() << "  " << s.kind << ": " << s.count << " times, " << static_cast<int64_t>(s.bytes) << " bytes\n";
+    printCollectives(llvm::outs(), entry.collectives);
   }
 }
 

@@ -63,7 +63,7 @@ module attributes {tp.partitioned} {
 // CHECK{LITERAL}: rank 0: result 0 = [[200, 201], [202, 203]]
 // CHECK-NEXT{LITERAL}: rank 1: result 0 = [[200, 201], [202, 203]]
 // CHECK-NEXT{LITERAL}: rank 2: result 0 = [[200, 201], [202, 203]]
-// CHECK-NEXT: all_gather: 1 times, 10 bytes
+// CHECK-NEXT: all_gather: 1 times, 11 bytes
 module attributes {tp.partitioned} {
   tp.mesh @mesh <["tp" = 3]>
   func.func @main(%x: tensor<2x2xf32>) -> (tensor<2x2xf32>) {

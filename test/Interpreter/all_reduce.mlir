@@ -8,7 +8,7 @@
 // CHECK-NEXT{LITERAL}: rank 0: result 1 = [[200, 201], [202, 203]]
 // CHECK-NEXT{LITERAL}: rank 1: result 1 = [[200, 201], [202, 203]]
 // CHECK-NEXT{LITERAL}: rank 2: result 1 = [[200, 201], [202, 203]]
-// CHECK-NEXT: all_reduce: 2 times, 42 bytes
+// CHECK-NEXT: all_reduce: 2 times, 43 bytes
 module attributes {tp.partitioned} {
   tp.mesh @mesh <["tp" = 3]>
   func.func @main(%x: tensor<2x2xf32>) -> (tensor<2x2xf32>, tensor<2x2xf32>) {

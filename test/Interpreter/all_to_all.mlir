@@ -18,7 +18,7 @@ module attributes {tp.partitioned} {
 // Uneven in both: 3 rows as 2 and 1, 5 columns as 3 and 2.
 // CHECK{LITERAL}: rank 0: result 0 = [[0, 1, 2], [5, 6, 7], [100, 101, 102]]
 // CHECK-NEXT{LITERAL}: rank 1: result 0 = [[3, 4, 0], [8, 9, 0], [103, 104, 0]]
-// CHECK-NEXT: all_to_all: 1 times, 20 bytes
+// CHECK-NEXT: all_to_all: 1 times, 14 bytes
 module attributes {tp.partitioned} {
   tp.mesh @mesh <["tp" = 2]>
   func.func @main(%x: tensor<2x5xf32>) -> (tensor<3x3xf32>) {

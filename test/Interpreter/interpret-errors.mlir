@@ -42,10 +42,58 @@ func.func @main(%c: i1) {
 
 // -----
 
-func.func @main(%x: tensor<4xf32>, %i: index) -> tensor<2xf32> {
-  // expected-error @+1 {{the interpreter runs slices with static offsets, sizes and strides}}
+func.func @main(%x: tensor<4xf32>) -> tensor<2xf32> {
+  %i = arith.constant 3 : index
+  // expected-error @+1 {{the slice leaves dimension 0 of size 4}}
   %0 = tensor.extract_slice %x[%i] [2] [1] : tensor<4xf32> to tensor<2xf32>
   return %0 : tensor<2xf32>
+}
+
+// -----
+
+func.func @main(%x: tensor<4xf32>) -> f32 {
+  %i = arith.constant 4 : index
+  // expected-error @+1 {{index 4 leaves dimension 0 of size 4}}
+  %0 = tensor.extract %x[%i] : tensor<4xf32>
+  return %0 : f32
+}
+
+// -----
+
+func.func @main(%x: tensor<4xf32>) -> tensor<4xf32> {
+  %0 = linalg.map ins(%x : tensor<4xf32>) outs(%x : tensor<4xf32>) (%a: f32, %o: f32) {
+    // expected-error @+1 {{the interpreter has no kernel for 'math.cbrt' on scalars}}
+    %y = math.cbrt %a : f32
+    linalg.yield %y : f32
+  }
+  return %0 : tensor<4xf32>
+}
+
+// -----
+
+func.func @main(%x: tensor<4xf32>) -> tensor<4xf32> {
+  %c0 = arith.constant 0 : index
+  %c1 = arith.constant 1 : index
+  // expected-error @+1 {{expected a loop with a positive step and at most 1048576 passes, found bounds 0 and 1 with step 0}}
+  %0 = scf.for %i = %c0 to %c1 step %c0 iter_args(%a = %x) -> tensor<4xf32> {
+    scf.yield %a : tensor<4xf32>
+  }
+  return %0 : tensor<4xf32>
+}
+
+// -----
+
+// Ranks that run a loop differently would not meet at its collectives.
+module attributes {tp.partitioned} {
+  tp.mesh @mesh <["tp" = 2]>
+  func.func @main(%x: tensor<4xf32>, %n: index) -> tensor<4xf32> {
+    %c1 = arith.constant 1 : index
+    // expected-error @+1 {{expected the loop's upper bound to be the same on all ranks, found 0 and 100}}
+    %0 = scf.for %i = %c1 to %n step %c1 iter_args(%a = %x) -> tensor<4xf32> {
+      scf.yield %a : tensor<4xf32>
+    }
+    return %0 : tensor<4xf32>
+  }
 }
 
 // -----

@@ -8,7 +8,7 @@
 // CHECK-NEXT{LITERAL}: rank 0: result 1 = [100, 101]
 // CHECK-NEXT{LITERAL}: rank 1: result 1 = [0, 0]
 // CHECK-NEXT{LITERAL}: rank 2: result 1 = [0, 1]
-// CHECK-NEXT: permute: 2 times, 16 bytes
+// CHECK-NEXT: permute: 2 times, 13 bytes
 module attributes {tp.partitioned} {
   tp.mesh @mesh <["tp" = 3]>
   func.func @main(%x: tensor<2xf32>) -> (tensor<2xf32>, tensor<2xf32>) {

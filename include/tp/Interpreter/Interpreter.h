@@ -7,20 +7,24 @@
 #include "tp/Interpreter/Kernels.h"
 #include "tp/Interpreter/Tensor.h"
 
+#include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/IR/BuiltinOps.h"
 #include "mlir/Interfaces/FunctionInterfaces.h"
 #include <functional>
 
 namespace tp {
 
-// Collectives that ran, per device. Bytes are those that one device sends by the ring model, for a group of n:
-// all_reduce 2(n-1)/n of the tensor, all_gather and reduce_scatter (n-1)/n of the whole tensor, all_to_all (n-1)/n of
-// the local tensor, permute the tensor.
+// Collectives that ran. Bytes are what a device sends, the mean of all devices, counted where values move: in rings for
+// all_reduce (reduce_scatter, then all_gather), all_gather and reduce_scatter, straight for all_to_all and permute.
+// Padding does not count.
 struct CollectiveStatistics {
   std::string kind; // "all_reduce", ...
   int64_t count = 0;
   double bytes = 0;
 };
+
+// Prints a line per kind and, if there is any, one with the sum of their bytes.
+void printCollectives(llvm::raw_ostream &os, llvm::ArrayRef<CollectiveStatistics> collectives);
 
 class Interpreter {
 public:
@@ -39,7 +43,7 @@ public:
   mlir::FailureOr<llvm::SmallVector<RankValue>> run(llvm::StringRef function, llvm::ArrayRef<RankValue> arguments);
 
   // The calls on the way to the present op, outermost first: the call ops, and the number of each among the calls of
-  // its body.
+  // its body. A pass through a loop's body counts as a call of it.
   llvm::ArrayRef<mlir::Operation *> callStack() const { return calls; }
   llvm::ArrayRef<int64_t> callPath() const { return path; }
   // Called after each op with its results; a failure ends the run.
@@ -56,12 +60,16 @@ public:
 
 private:
   struct Frame;
+  struct Inputs;
   mlir::FailureOr<llvm::SmallVector<RankValue>> runBody(mlir::FunctionOpInterface function,
                                                         llvm::ArrayRef<RankValue> arguments);
+  mlir::FailureOr<llvm::SmallVector<RankValue>> runBlock(Frame &frame);
   mlir::LogicalResult runOp(mlir::Operation *op, Frame &frame);
   mlir::LogicalResult runCall(mlir::Operation *op, llvm::ArrayRef<RankValue> operands, Frame &frame,
                               llvm::SmallVectorImpl<RankValue> &results);
-  mlir::LogicalResult runOnEachRank(mlir::Operation *op, RankKernel kernel, llvm::SmallVectorImpl<RankValue> &operands,
+  mlir::LogicalResult runLoop(mlir::scf::ForOp loop, Inputs &inputs, Frame &frame,
+                              llvm::SmallVectorImpl<RankValue> &results);
+  mlir::LogicalResult runOnEachRank(mlir::Operation *op, RankKernel kernel, Inputs &inputs,
                                     llvm::SmallVectorImpl<RankValue> &results);
 
   mlir::ModuleOp module;

@@ -20,6 +20,8 @@ bool isFloat(ElementKind kind);
 int64_t bytesOf(ElementKind kind);
 // `value` rounded once, to nearest even. An f64 holds f32 values: every op computes in f32.
 float roundTo(ElementKind kind, float value);
+// Rounds `n` floats unless an UnroundedScope lives.
+void roundAll(ElementKind kind, float *data, int64_t n);
 // `value` wrapped to the width of an integer kind.
 int64_t wrapTo(ElementKind kind, int64_t value);
 
