@@ -93,6 +93,14 @@ Tensor RandomInputs::make(FunctionOpInterface function, unsigned i) {
       out[e] = wrapTo(tensor.kind(), mix(stream, e) % bound);
     return tensor;
   }
+  if (integers) {
+    float *out = tensor.writeFloats();
+    for (int64_t e = 0, n = tensor.size(); e < n; ++e)
+      out[e] = static_cast<float>(mix(stream, e) % 5) - 2.0f;
+    if (parameter)
+      parameters[key] = tensor;
+    return tensor;
+  }
   bool isBias = parameter && parameter.getValue().contains("bias");
   if (tensor.rank() == 1)
     fillFloats(tensor, stream, isBias ? 0.0f : 1.0f, isBias ? 0.3f : 0.1f);

@@ -11,7 +11,8 @@ namespace tp {
 
 class RandomInputs {
 public:
-  explicit RandomInputs(uint64_t seed) : seed(seed) {}
+  // `integers`: floats are integers from -2 to 2.
+  explicit RandomInputs(uint64_t seed, bool integers = false) : seed(seed), integers(integers) {}
 
   // Argument `i` of a function. Matrices are scaled to keep values near 1 from layer to layer, parameter vectors are
   // near 1; indices lie in the range of what they are looked up in. Parameters of one name are the same tensor.
@@ -19,6 +20,7 @@ public:
 
 private:
   uint64_t seed;
+  bool integers;
   std::map<std::string, Tensor> parameters;
 };
 

@@ -30,6 +30,9 @@ struct VerifyPartitionPass : PassWrapper<VerifyPartitionPass, OperationPass<Modu
       *this, "local", llvm::cl::desc("file with the partitioned program, instead of a pipeline"), llvm::cl::init("")};
   Option<uint64_t> seed{*this, "seed", llvm::cl::desc("seed of the random inputs"), llvm::cl::init(1)};
   Option<double> tolerance{*this, "tolerance", llvm::cl::desc("allowed error, relative"), llvm::cl::init(1e-4)};
+  Option<bool> integers{*this, "integers",
+                        llvm::cl::desc("inputs are small integers, and results must agree exactly"),
+                        llvm::cl::init(false)};
   Option<int64_t> maxCalls{*this, "max-calls", llvm::cl::desc("calls of each function whose inner values are compared"),
                            llvm::cl::init(2)};
   Option<bool> print{*this, "print", llvm::cl::desc("print what was compared"), llvm::cl::init(false)};
@@ -76,7 +79,7 @@ void VerifyPartitionPass::runOnOperation() {
   markAllAnalysesPreserved();
   OwningOpRef<ModuleOp> local = makeLocal();
   VerifyReport report;
-  if (!local || failed(verifyPartition(getOperation(), *local, {seed, tolerance, maxCalls}, &report)))
+  if (!local || failed(verifyPartition(getOperation(), *local, {seed, tolerance, integers, maxCalls}, &report)))
     return signalPassFailure();
   if (print)
     printReport(report);

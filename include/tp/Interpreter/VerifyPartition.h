@@ -11,6 +11,9 @@ struct VerifyOptions {
   // Elements a and b agree if |a - b| <= tolerance * (root mean square of the whole value + |b|). Values are not
   // rounded to bf16 or f16, so that a wrong split does not hide behind roundings; integers agree exactly.
   double tolerance = 1e-4;
+  // Inputs are small integers, and floats below 2^22 must agree exactly too: for programs whose ops are exact on
+  // integers.
+  bool integers = false;
   // Calls of each function, in each entry, whose inner values are compared. All calls run, and what they return is
   // compared.
   int64_t maxCalls = 2;
