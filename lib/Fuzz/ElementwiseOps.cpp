@@ -8,7 +8,7 @@ using namespace tp::fuzz;
 static bool makeBinary(Program &p) {
   bool isInt = p.chance(0.15);
   Value a = p.any(0, 4, isInt ? Element::I32 : p.chance(0.05) ? Element::BF16 : Element::F32);
-  Value b = p.valueOr(a.shape, a.element);
+  Value b = p.chance(0.15) ? a : p.valueOr(a.shape, a.element);
   static const std::string floats[] = {"addf", "addf", "subf", "mulf", "maximumf", "minimumf"};
   static const std::string ints[] = {"addi", "subi", "muli", "maxsi", "minsi"};
   std::string name = isInt ? p.oneOf<std::string>(ints) : p.oneOf<std::string>(floats);
@@ -60,27 +60,31 @@ static bool makeConstant(Program &p) {
   Element element = p.chance(0.8) ? Element::F32 : Element::I32;
   Shape shape = p.shape(p.between(1, 3));
   bool isSplat = p.chance(0.5) || llvm::is_contained(shape, 0);
-  std::string text = elements(p, isSplat ? llvm::ArrayRef<int64_t>() : llvm::ArrayRef<int64_t>(shape),
-                              element == Element::F32);
+  std::string text =
+      elements(p, isSplat ? llvm::ArrayRef<int64_t>() : llvm::ArrayRef<int64_t>(shape), element == Element::F32);
   p.emit("arith.constant dense<" + text + "> : " + typeOf(shape, element), shape, element, 3);
   return true;
+}
+
+static bool makeShift(Program &p) {
+  Value x = p.any(1);
+  return x.bound < kMaxBound && !p.plusOne(x).name.empty();
 }
 
 static bool makeDivision(Program &p) {
   Value a = p.any(0);
   Value b = p.valueOr(a.shape);
-  Value square = p.emit("arith.mulf " + b.name + ", " + b.name + " : " + b.type(), b.shape, Element::F32,
-                        b.bound * b.bound);
+  Value square =
+      p.emit("arith.mulf " + b.name + ", " + b.name + " : " + b.type(), b.shape, Element::F32, b.bound * b.bound);
   Value one = p.emit("arith.constant dense<1.0> : " + b.type(), b.shape, Element::F32, 1);
-  Value positive = p.emit("arith.addf " + square.name + ", " + one.name + " : " + b.type(), b.shape, Element::F32,
-                          square.bound + 1);
+  Value positive =
+      p.emit("arith.addf " + square.name + ", " + one.name + " : " + b.type(), b.shape, Element::F32, square.bound + 1);
   if (positive.bound > kMaxBound)
     return false;
   if (p.chance(0.5))
     p.emit("arith.divf " + a.name + ", " + positive.name + " : " + a.type(), a.shape, Element::F32, a.bound);
   else
-    p.emit((p.chance(0.5) ? "math.rsqrt " : "math.log ") + positive.name + " : " + a.type(), a.shape, Element::F32,
-           14);
+    p.emit((p.chance(0.5) ? "math.rsqrt " : "math.log ") + positive.name + " : " + a.type(), a.shape, Element::F32, 14);
   return true;
 }
 
@@ -98,10 +102,10 @@ static bool makeMath(Program &p) {
 
 llvm::ArrayRef<OpKind> tp::fuzz::elementwiseOps() {
   static const OpKind ops[] = {
-      {"arith.binary", makeBinary, 12, true},     {"arith.negf", makeNegate, 2, true},
-      {"arith.convert", makeConversion, 3, true}, {"arith.select", makeSelect, 2, true},
-      {"arith.constant", makeConstant, 2, true},  {"arith.divf", makeDivision, 1, false},
-      {"math.unary", makeMath, 2, false},
+      {"arith.binary", makeBinary, 12, true}, {"arith.negf", makeNegate, 2, true},
+      {"arith.shift", makeShift, 4, true},    {"arith.convert", makeConversion, 3, true},
+      {"arith.select", makeSelect, 2, true},  {"arith.constant", makeConstant, 2, true},
+      {"arith.divf", makeDivision, 1, false}, {"math.unary", makeMath, 2, false},
   };
   return ops;
 }

@@ -24,11 +24,12 @@ std::string tp::fuzz::list(llvm::ArrayRef<int64_t> numbers) {
 std::string Value::type() const { return typeOf(shape, element); }
 
 void Program::chooseMesh() {
-  static const std::vector<std::vector<int64_t>> shapes = {{2},    {3},    {4},    {5},    {8},    {2, 2}, {2, 3},
+  static const std::vector<std::vector<int64_t>> shapes = {{2},    {3},    {4},    {5},    {8},    {2, 2},   {2, 3},
                                                            {3, 2}, {2, 4}, {4, 2}, {1, 3}, {2, 1}, {2, 2, 2}};
   const char *const names[] = {"a", "b", "c"};
   for (auto [i, size] : llvm::enumerate(oneOf<std::vector<int64_t>>(shapes)))
     mesh.push_back({names[i], size});
+  partialChance = chance(0.15) ? 0.6 : 0.03;
 }
 
 void Program::chooseSizes() {
@@ -56,7 +57,8 @@ std::optional<Value> Program::pick(Condition condition) {
 }
 
 Value Program::argument(llvm::ArrayRef<int64_t> shape, Element element) {
-  Value value{"%arg" + std::to_string(arguments.size()), Shape(shape), element, element == Element::I1 ? 1 : kInputBound};
+  Value value{"%arg" + std::to_string(arguments.size()), Shape(shape), element,
+              element == Element::I1 ? 1 : kInputBound};
   signature += (arguments.empty() ? "" : ", ") + value.name + ": " + value.type() + annotation(value, false);
   arguments.push_back(value);
   if (element != Element::Indices)
@@ -96,6 +98,11 @@ Value Program::emit(const std::string &text, llvm::ArrayRef<int64_t> shape, Elem
   return values.back();
 }
 
+Value Program::plusOne(const Value &x) {
+  std::string one = emitHidden("arith.constant dense<1.0> : " + x.type());
+  return emit("arith.addf " + x.name + ", " + one + " : " + x.type(), x.shape, x.element, x.bound + 1);
+}
+
 std::string Program::scalar(double value, Element element) {
   if (element == Element::I32)
     return emitHidden("arith.constant " + std::to_string(static_cast<int64_t>(value)) + " : i32");
@@ -113,6 +120,7 @@ std::string Program::sharding(llvm::ArrayRef<int64_t> shape, bool mayBePartial) 
     axes.pop_back();
     return axis;
   };
+  std::string partial = mayBePartial && chance(partialChance) ? ", partial = sum {" + take() + "}" : "";
   std::vector<std::string> dims(shape.size());
   // The dimensions in random order, so that each has the same chance of an axis.
   std::vector<unsigned> order(shape.size());
@@ -136,9 +144,7 @@ std::string Program::sharding(llvm::ArrayRef<int64_t> shape, bool mayBePartial) 
   std::string text = "<@mesh, [" + llvm::join(dims, ", ") + "]";
   if (!axes.empty() && chance(0.05))
     text += ", replicated = {" + take() + "}";
-  if (!axes.empty() && mayBePartial && chance(0.06))
-    text += ", partial = sum {" + take() + "}";
-  return text + ">";
+  return text + partial + ">";
 }
 
 std::string Program::annotation(const Value &value, bool isResult) {

@@ -70,6 +70,8 @@ public:
   Value emit(const std::string &text, llvm::ArrayRef<int64_t> shape, Element element, double bound);
   // The same for a value that no op but the caller's reads.
   std::string emitHidden(const std::string &text);
+  // `x + 1`: padding that was zero no longer is.
+  Value plusOne(const Value &x);
   // A scalar constant.
   std::string scalar(double value, Element element);
   void line(const std::string &text) { body += std::string(indent, ' ') + text + "\n"; }
@@ -88,6 +90,8 @@ public:
 private:
   std::mt19937_64 random;
   std::vector<int64_t> sizes;
+  // Of an argument: partial values are more interesting in company.
+  double partialChance = 0;
 };
 
 // Makes an op, or returns false where the program has no place for it.

@@ -1,4 +1,5 @@
 // One program through the compiler, and the sharded form against the whole one.
+#include "Mutations.h"
 #include "tp/Dialect/Tp.h"
 #include "tp/Fuzz/Fuzz.h"
 #include "tp/Interpreter/VerifyPartition.h"
@@ -21,12 +22,17 @@ StringRef tp::fuzz::nameOf(Outcome outcome) {
 }
 
 std::string Result::signature() const {
+  // What follows a semicolon or stands in brackets is about this program, and so are numbers.
   std::string text = nameOf(outcome).str() + ": ";
-  // What follows a semicolon is about numbers; what stands in quotes, brackets or digits is about the program.
-  for (char c : StringRef(message).split(';').first)
-    if (!llvm::isDigit(c) && c != '-')
+  int depth = 0;
+  for (char c : StringRef(message).split(';').first) {
+    depth += c == '<' || c == '[' || c == '(';
+    if (depth == 0 && !llvm::isDigit(c) && c != '-')
       text += c;
-  return text;
+    depth -= c == '>' || c == ']' || c == ')';
+  }
+  // Where the sharded program differs: the op, not by how much.
+  return outcome == Outcome::Mismatch ? StringRef(text).split("rank").first.str() : text;
 }
 
 void tp::fuzz::addDialects(DialectRegistry &registry) {
@@ -131,6 +137,9 @@ static Outcome runPasses(ModuleOp module, Result &result) {
     return fail(Outcome::Failed, "partition failed");
   if (failed(runPhases(*local, {"collectives"})))
     return fail(Outcome::Failed, "optimizing collectives failed");
+  mutate(*local);
+  if (failed(verify(*local)))
+    return fail(Outcome::Failed, "the mutated program is not valid");
   VerifyOptions options;
   options.integers = isExact(module);
   if (failed(verifyPartition(module, *local, options)))

@@ -15,6 +15,8 @@ static bool makeLinear(Program &p) {
   int64_t k = x.shape.back(), n = p.size();
   Value w = p.valueOr({p.chance(0.3) ? k : n, k});
   n = w.dim(0);
+  if (p.chance(0.15))
+    x = p.plusOne(x), w = p.plusOne(w);
   double bound = x.bound * w.bound * k;
   Shape shape = x.shape;
   shape.back() = n;
@@ -135,8 +137,8 @@ static bool makeSdpa(Program &p) {
 
 static bool makeConstraint(Program &p) {
   Value x = p.any(1);
-  p.emit("tp.sharding_constraint " + x.name + " " + p.sharding(x.shape, false) + " : " + x.type(), x.shape,
-         x.element, x.bound);
+  p.emit("tp.sharding_constraint " + x.name + " " + p.sharding(x.shape, false) + " : " + x.type(), x.shape, x.element,
+         x.bound);
   return true;
 }
 

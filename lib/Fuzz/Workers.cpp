@@ -11,8 +11,8 @@
 
 using namespace tp::fuzz;
 
-static constexpr unsigned kSeconds = 20;            // of a case
-static constexpr rlim_t kBytes = rlim_t(4) << 30;   // of a child's address space
+static constexpr unsigned kSeconds = 20;          // of a case
+static constexpr rlim_t kBytes = rlim_t(4) << 30; // of a child's address space
 static constexpr int64_t kCasesPerChild = 64;
 
 namespace {
@@ -137,7 +137,6 @@ void tp::fuzz::runCases(int64_t begin, int64_t end, unsigned jobs, mlir::MLIRCon
 
 Result tp::fuzz::runIsolated(llvm::StringRef text, mlir::MLIRContext &context) {
   Result result;
-  runCases(
-      0, 1, 1, context, [&](int64_t) { return text.str(); }, [&](int64_t, const Result &r) { result = r; });
+  runCases(0, 1, 1, context, [&](int64_t) { return text.str(); }, [&](int64_t, const Result &r) { result = r; });
   return result;
 }

@@ -58,18 +58,38 @@ SmallVector<int64_t> Placement::startsOf(int64_t rank) const {
   return starts;
 }
 
+// The part of a partial value that position `position` of its group holds: small integers, and at position 0 what is
+// left, so that no position alone is right.
+static Tensor partOf(const Tensor &whole, ReduceKind reduce, int64_t position, int64_t positions) {
+  Tensor part = whole;
+  auto spread = [&](auto *out) {
+    for (int64_t i = 0, n = whole.size(); i < n; ++i) {
+      auto share = [&](int64_t p) { return (i + 3 * p) % 5 - 2; };
+      if (reduce == ReduceKind::Max)
+        out[i] -= position == i % positions ? 0 : 1;
+      else if (position > 0)
+        out[i] = share(position);
+      else
+        for (int64_t p = 1; p < positions; ++p)
+          out[i] -= share(p);
+    }
+  };
+  part.isFloat() ? spread(part.writeFloats()) : spread(part.writeInts());
+  return part;
+}
+
 RankValue Placement::slice(const Tensor &whole) const {
   RankValue result;
   std::map<std::vector<int64_t>, Tensor> made;
   for (int64_t rank = 0; rank < ranks; ++rank) {
     SmallVector<int64_t> starts = startsOf(rank);
-    bool isZero = partial && reduce == ReduceKind::Sum && partial->position(rank) > 0;
+    int64_t position = partial ? partial->position(rank) : 0;
     std::vector<int64_t> key(starts.begin(), starts.end());
-    key.push_back(isZero);
+    key.push_back(position);
     Tensor &shard = made[key];
     if (!shard) {
       // One dimension at a time.
-      shard = whole.reshaped(wholeView());
+      shard = (partial ? partOf(whole, reduce, position, partial->groupSize()) : whole).reshaped(wholeView());
       for (auto [d, dim] : llvm::enumerate(dims)) {
         if (dim.groups.groupSize() == 1)
           continue;
@@ -79,7 +99,7 @@ RankValue Placement::slice(const Tensor &whole) const {
         copyWindow(shard, starts[d], cut, 0, d, dim.geometry.valid(dim.groups.position(rank)));
         shard = std::move(cut);
       }
-      shard = isZero ? Tensor(localShape(), shard.kind()) : shard.reshaped(localShape());
+      shard = shard.reshaped(localShape());
     }
     result.push_back(shard);
   }

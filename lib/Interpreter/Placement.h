@@ -24,7 +24,7 @@ public:
   // `sharding` may be null: every rank holds the whole value.
   Placement(MeshAttr mesh, ShardingAttr sharding, llvm::ArrayRef<int64_t> shape);
 
-  // Each rank's shard; padding is zero. Of a partial value the first rank of a group holds all. Ranks with the same
+  // Each rank's shard; padding is zero. The parts of a partial value differ from rank to rank. Ranks with the same
   // elements share a tensor.
   RankValue slice(const Tensor &whole) const;
   // Shape of every rank's shard.

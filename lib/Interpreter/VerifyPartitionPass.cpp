@@ -30,8 +30,7 @@ struct VerifyPartitionPass : PassWrapper<VerifyPartitionPass, OperationPass<Modu
       *this, "local", llvm::cl::desc("file with the partitioned program, instead of a pipeline"), llvm::cl::init("")};
   Option<uint64_t> seed{*this, "seed", llvm::cl::desc("seed of the random inputs"), llvm::cl::init(1)};
   Option<double> tolerance{*this, "tolerance", llvm::cl::desc("allowed error, relative"), llvm::cl::init(1e-4)};
-  Option<bool> integers{*this, "integers",
-                        llvm::cl::desc("inputs are small integers, and results must agree exactly"),
+  Option<bool> integers{*this, "integers", llvm::cl::desc("inputs are small integers, and results must agree exactly"),
                         llvm::cl::init(false)};
   Option<int64_t> maxCalls{*this, "max-calls", llvm::cl::desc("calls of each function whose inner values are compared"),
                            llvm::cl::init(2)};

@@ -31,7 +31,7 @@ static std::optional<ShardingRule> elementwiseRule(Operation *op) {
   return rule;
 }
 
-std::optional<ShardingRule> tp::getShardingRule(Operation *op) {
+static std::optional<ShardingRule> ruleOf(Operation *op) {
   if (auto ruled = dyn_cast<ShardingRuleOpInterface>(op))
     return ruled.getShardingRule();
   if (auto linalgOp = dyn_cast<linalg::LinalgOp>(op))
@@ -41,4 +41,14 @@ std::optional<ShardingRule> tp::getShardingRule(Operation *op) {
   if (op->hasTrait<OpTrait::Elementwise>() || isa<arith::ConstantOp, tensor::CastOp, ShardingConstraintOp>(op))
     return elementwiseRule(op);
   return tensorRule(op);
+}
+
+static RuleHook ruleHook;
+void tp::setRuleHook(RuleHook hook) { ruleHook = std::move(hook); }
+
+std::optional<ShardingRule> tp::getShardingRule(Operation *op) {
+  std::optional<ShardingRule> rule = ruleOf(op);
+  if (rule && ruleHook)
+    ruleHook(op, *rule);
+  return rule;
 }

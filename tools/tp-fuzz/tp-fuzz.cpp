@@ -14,7 +14,7 @@ struct Options {
   int64_t cases = 1000;
   uint64_t seed = 1;
   unsigned jobs = 1;
-  std::string saveDir, replay;
+  std::string saveDir, replay, mutation;
   std::vector<std::string> ops;
   bool print = false;
 };
@@ -34,6 +34,8 @@ static void addOptions(CLI::App &app, Options &options) {
       ->delimiter(',');
   app.add_option("--save-dir", options.saveDir, "folder for the shrunk programs that fail");
   app.add_option("--replay", options.replay, "run one program, an .mlir file");
+  app.add_option("--mutate", options.mutation,
+                 "make a mistake on purpose, which must be found: a mutation's name, or all");
   app.add_flag("--print", options.print, "print the programs instead of running them");
 }
 
@@ -98,10 +100,47 @@ static int fuzz(const Options &options, mlir::MLIRContext &context) {
   return failed > 0;
 }
 
+// Tells whether a case finds the mutation that does not fail without it; says which.
+static bool isFound(const Options &options, const std::string &name, mlir::MLIRContext &context) {
+  constexpr int64_t batch = 256;
+  for (int64_t begin = 0; begin < options.cases; begin += batch) {
+    std::map<int64_t, Result> failures;
+    setMutation(name);
+    runCases(
+        begin, std::min(options.cases, begin + batch), options.jobs, context,
+        [&](int64_t i) { return programOf(options, i); },
+        [&](int64_t i, const Result &result) {
+          if (result.isFailure())
+            failures[i] = result;
+        });
+    setMutation("");
+    for (const auto &[number, result] : failures) {
+      if (runIsolated(programOf(options, number), context).isFailure())
+        continue;
+      std::cout << name << ": found by case " << number << ": " << result.message << std::endl;
+      return true;
+    }
+  }
+  std::cout << "FAIL " << name << ": not found in " << options.cases << " cases" << std::endl;
+  return false;
+}
+
+static int findMutations(const Options &options, mlir::MLIRContext &context) {
+  int64_t tried = 0, found = 0;
+  for (const std::string &name : mutationNames())
+    if (options.mutation == "all" || options.mutation == name)
+      ++tried, found += isFound(options, name, context);
+  if (tried == 0)
+    throw std::runtime_error("--mutate: there is no mutation '" + options.mutation + "'");
+  std::cout << found << " passed, " << tried - found << " failed\n";
+  return found < tried;
+}
+
 int main(int argc, char **argv) {
-  CLI::App app{"Random programs with random shardings: what the partitioned program computes must be what the whole one "
-               "does. Failures are shrunk.",
-               "tp-fuzz"};
+  CLI::App app{
+      "Random programs with random shardings: what the partitioned program computes must be what the whole one "
+      "does. Failures are shrunk.",
+      "tp-fuzz"};
   Options options;
   addOptions(app, options);
   CLI11_PARSE(app, argc, argv);
@@ -112,6 +151,8 @@ int main(int argc, char **argv) {
   try {
     if (!options.replay.empty())
       return replay(options, context);
+    if (!options.mutation.empty())
+      return findMutations(options, context);
     for (int64_t i = 0; options.print && i < options.cases; ++i)
       std::cout << "// case " << i << "\n" << programOf(options, i) << "// -----\n";
     return options.print ? 0 : fuzz(options, context);

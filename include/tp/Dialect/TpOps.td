@@ -16,7 +16,7 @@ class Tp_PureOp<string mnemonic, list<Trait> traits = []> : Tp_Op<mnemonic, !lis
 def Tp_Float : AnyTypeOf<[F32, BF16, F16, F64], "floating point">;
 def Tp_FloatTensor : StaticShapeTensorOf<[Tp_Float]>;
 def Tp_IndexTensor : StaticShapeTensorOf<[I32]>;
-def Tp_Tensor : StaticShapeTensorOf<[Tp_Float, I32]>;
+def Tp_Tensor : StaticShapeTensorOf<[Tp_Float, I1, I8, I32, I64, Index]>;
 
 include "tp/Dialect/TpMeshOps.td"
 include "tp/Dialect/TpLayerOps.td"

@@ -26,7 +26,7 @@ llvm::StringRef nameOf(Outcome outcome);
 
 struct Result {
   Outcome outcome = Outcome::Agrees;
-  std::string message; // the first error, one line
+  std::string message;    // the first error, one line
   int64_t replicated = 0; // ops without a rule
 
   bool isFailure() const { return outcome > Outcome::Rejected; }
@@ -51,6 +51,12 @@ void runCases(int64_t begin, int64_t end, unsigned jobs, mlir::MLIRContext &cont
 
 // A smaller program that fails with the same signature.
 std::string shrink(std::string text, const Result &failure, mlir::MLIRContext &context);
+
+// The mistakes that can be made on purpose, to test the fuzzer: in the factor rules of an op, or in what partition
+// makes.
+std::vector<std::string> mutationNames();
+// From now on the compiler makes this mistake; none for the empty name.
+void setMutation(llvm::StringRef name);
 
 } // namespace tp::fuzz
 

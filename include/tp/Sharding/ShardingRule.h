@@ -13,6 +13,7 @@
 
 #include "llvm/ADT/SmallVector.h"
 #include <cstdint>
+#include <functional>
 #include <optional>
 
 namespace mlir {
@@ -74,6 +75,10 @@ struct ShardingRule {
 
 // The rule of any op: its own (ShardingRuleOpInterface), or ours for upstream ops. std::nullopt: no rule is known.
 std::optional<ShardingRule> getShardingRule(mlir::Operation *op);
+
+// For tests that break rules on purpose: called with each rule before anybody sees it.
+using RuleHook = std::function<void(mlir::Operation *, ShardingRule &)>;
+void setRuleHook(RuleHook hook);
 
 } // namespace tp
 

@@ -1,0 +1,219 @@
+#include "Mutations.h"
+
+#include "tp/Dialect/Tp.h"
+#include "tp/Fuzz/Fuzz.h"
+#include "tp/Sharding/ShardingRule.h"
+
+using namespace mlir;
+using namespace tp;
+using namespace tp::fuzz;
+
+//===-- in rules
+//-----------------------------------------------------------------------------------------------------------------------===//
+
+static void changeKind(ShardingRule &rule, FactorKind from, FactorKind to) {
+  for (Factor &factor : rule.factors)
+    if (factor.kind == from)
+      factor.kind = to;
+}
+static void forgetReductions(ShardingRule &rule) { changeKind(rule, FactorKind::Reduction, FactorKind::Parallel); }
+static void splitWholeFactors(ShardingRule &rule) { changeKind(rule, FactorKind::Whole, FactorKind::Parallel); }
+static void forgetShifts(ShardingRule &rule) { rule.shifts.clear(); }
+static void turnShifts(ShardingRule &rule) {
+  for (IndexShift &shift : rule.shifts)
+    shift.minus = !shift.minus;
+}
+static void forgetRepeats(ShardingRule &rule) {
+  for (TensorFactors &operand : rule.operands)
+    for (DimFactors &dim : operand)
+      dim.repeat = 1;
+}
+
+// Dimension `dim` of a tensor gets a factor of its own.
+static void unlink(ShardingRule &rule, DimFactors &dim) {
+  int64_t size = 1;
+  for (unsigned factor : dim.factors)
+    size *= rule.factors[factor].size;
+  dim = {{rule.addFactor(size / dim.repeat)}, 1};
+}
+static void unlinkFirst(ShardingRule &rule) {
+  for (TensorFactors &operand : rule.operands)
+    if (!operand.empty())
+      return unlink(rule, operand.front());
+}
+static void unlinkLast(ShardingRule &rule) {
+  for (TensorFactors &operand : llvm::reverse(rule.operands))
+    if (!operand.empty())
+      return unlink(rule, operand.back());
+}
+static void reverseFactors(ShardingRule &rule) {
+  for (SmallVectorImpl<TensorFactors> *tensors :
+       std::initializer_list<SmallVectorImpl<TensorFactors> *>{&rule.operands, &rule.results})
+    for (TensorFactors &tensor : *tensors)
+      for (DimFactors &dim : tensor)
+        std::reverse(dim.factors.begin(), dim.factors.end());
+}
+// A product is taken for a sum of its operands, and what is not linear for linear.
+static void claimSum(ShardingRule &rule) {
+  rule.terms.clear();
+  for (unsigned i = 0; i < rule.operands.size(); ++i)
+    rule.terms.push_back({i});
+}
+static void claimProduct(ShardingRule &rule) {
+  rule.terms.assign(1, {});
+  for (unsigned i = 0; i < rule.operands.size(); ++i)
+    rule.terms[0].push_back(i);
+}
+
+//===-- in partitioned programs
+//--------------------------------------------------------------------------------------------------------===//
+
+template <typename Op> static void forEach(ModuleOp module, llvm::function_ref<void(Op)> change) {
+  SmallVector<Op> ops;
+  module.walk([&](Op op) { ops.push_back(op); });
+  for (Op op : ops)
+    change(op);
+}
+
+// The op's result becomes its operand.
+template <typename Op> static void skip(ModuleOp module) {
+  forEach<Op>(module, [](Op op) {
+    op->getResult(0).replaceAllUsesWith(op->getOperand(0));
+    op.erase();
+  });
+}
+
+static void addScattersUp(ModuleOp module) {
+  forEach<ReduceScatterOp>(module, [](ReduceScatterOp op) {
+    OpBuilder builder(op);
+    Value slice = AllSliceOp::create(builder, op.getLoc(), op.getType(), op.getInput(), op.getDimAttr(),
+                                     op.getSizeAttr(), op.getSplitAttr(), op.getMeshAttr(), op.getOriginAttr());
+    op.replaceAllUsesWith(slice);
+    op.erase();
+  });
+}
+
+template <typename Op> static void takeMaximum(ModuleOp module) {
+  forEach<Op>(module, [](Op op) { op.setKind(op.getKind() == ReduceKind::Sum ? ReduceKind::Max : ReduceKind::Sum); });
+}
+
+template <typename Op> static void useNextDim(ModuleOp module) {
+  forEach<Op>(module, [](Op op) { op.setDim((op.getDim() + 1) % op.getInput().getType().getRank()); });
+}
+
+static ArrayRef<StringAttr> axesOf(AllToAllOp op) { return op.getTo().getAxes(); }
+template <typename Op> static ArrayRef<StringAttr> axesOf(Op op) { return op.getSplit().getAxes(); }
+
+// Each device gets what its neighbour should have.
+template <typename Op> static void turnRing(ModuleOp module) {
+  forEach<Op>(module, [](Op op) {
+    OpBuilder builder(op.getContext());
+    MeshAttr mesh = lookupMesh(op, op.getMeshAttr());
+    SmallVector<Attribute> axes(axesOf(op).begin(), axesOf(op).end());
+    SmallVector<int64_t> sources;
+    for (int64_t i = 0, n = mesh.sizeOf(axesOf(op)); i < n; ++i)
+      sources.push_back((i + 1) % n);
+    // The result of a gather is the same everywhere: its input is turned.
+    bool isGather = isa<AllGatherOp>(op.getOperation());
+    isGather ? builder.setInsertionPoint(op) : builder.setInsertionPointAfter(op);
+    Value value = isGather ? op->getOperand(0) : op->getResult(0);
+    auto turned = PermuteOp::create(builder, op.getLoc(), value.getType(), value, builder.getArrayAttr(axes),
+                                    builder.getDenseI64ArrayAttr(sources), op.getMeshAttr(), StringAttr());
+    if (isGather)
+      op->setOperand(0, turned);
+    else
+      value.replaceAllUsesExcept(turned, turned);
+  });
+}
+
+static void turnShiftIndices(ModuleOp module) {
+  forEach<ShiftIndexOp>(module, [](ShiftIndexOp op) { op.setMinus(!op.getMinus()); });
+}
+
+//===-- the table
+//----------------------------------------------------------------------------------------------------------------------===//
+
+namespace {
+struct Mutation {
+  const char *op; // ops whose rules change begin like this; null: `local` changes partitioned programs
+  const char *name;
+  void (*rule)(ShardingRule &rule);
+  void (*local)(ModuleOp module);
+};
+} // namespace
+
+static ArrayRef<Mutation> mutations() {
+  static const Mutation table[] = {
+      {"tp.linear", "tp.linear-reduction-is-parallel", forgetReductions, nullptr},
+      {"tp.linear", "tp.linear-input-rows-unlinked", unlinkFirst, nullptr},
+      {"tp.linear", "tp.linear-weight-columns-unlinked", unlinkLast, nullptr},
+      {"tp.linear", "tp.linear-is-a-sum", claimSum, nullptr},
+      {"tp.rms_norm", "tp.rms_norm-row-is-split", splitWholeFactors, nullptr},
+      {"tp.rms_norm", "tp.rms_norm-unlinked", unlinkFirst, nullptr},
+      {"tp.rms_norm", "tp.rms_norm-is-linear", claimProduct, nullptr},
+      {"tp.layer_norm", "tp.layer_norm-row-is-split", splitWholeFactors, nullptr},
+      {"tp.layer_norm", "tp.layer_norm-unlinked", unlinkFirst, nullptr},
+      {"tp.activation", "tp.activation-unlinked", unlinkFirst, nullptr},
+      {"tp.activation", "tp.activation-is-linear", claimSum, nullptr},
+      {"tp.rope", "tp.rope-positions-stay", forgetShifts, nullptr},
+      {"tp.rope", "tp.rope-positions-turned", turnShifts, nullptr},
+      {"tp.rope", "tp.rope-head-is-split", splitWholeFactors, nullptr},
+      {"tp.embedding", "tp.embedding-ids-stay", forgetShifts, nullptr},
+      {"tp.embedding", "tp.embedding-reduction-is-parallel", forgetReductions, nullptr},
+      {"tp.take_row", "tp.take_row-rows-stay", forgetShifts, nullptr},
+      {"tp.take_row", "tp.take_row-reduction-is-parallel", forgetReductions, nullptr},
+      {"tp.kv_update", "tp.kv_update-cache-unlinked", unlinkFirst, nullptr},
+      {"tp.kv_update", "tp.kv_update-length-is-split", splitWholeFactors, nullptr},
+      {"tp.sdpa", "tp.sdpa-keys-are-split", splitWholeFactors, nullptr},
+      {"tp.sdpa", "tp.sdpa-heads-do-not-repeat", forgetRepeats, nullptr},
+      {"tp.sdpa", "tp.sdpa-positions-stay", forgetShifts, nullptr},
+      {"tp.sdpa", "tp.sdpa-batch-unlinked", unlinkFirst, nullptr},
+      {"tensor.expand_shape", "tensor.expand_shape-factors-reversed", reverseFactors, nullptr},
+      {"tensor.collapse_shape", "tensor.collapse_shape-factors-reversed", reverseFactors, nullptr},
+      {"arith.add", "arith.add-is-a-product", claimProduct, nullptr},
+      {"arith.mul", "arith.mul-is-a-sum", claimSum, nullptr},
+      {"arith.max", "arith.max-is-a-sum", claimSum, nullptr},
+      {"arith.add", "arith.add-unlinked", unlinkFirst, nullptr},
+      {nullptr, "all_reduce-skipped", nullptr, skip<AllReduceOp>},
+      {nullptr, "all_reduce-takes-the-maximum", nullptr, takeMaximum<AllReduceOp>},
+      {nullptr, "reduce_scatter-does-not-add", nullptr, addScattersUp},
+      {nullptr, "reduce_scatter-takes-the-maximum", nullptr, takeMaximum<ReduceScatterOp>},
+      {nullptr, "reduce_scatter-of-the-next-dimension", nullptr, useNextDim<ReduceScatterOp>},
+      {nullptr, "reduce_scatter-to-the-neighbour", nullptr, turnRing<ReduceScatterOp>},
+      {nullptr, "all_gather-of-the-next-dimension", nullptr, useNextDim<AllGatherOp>},
+      {nullptr, "all_gather-from-the-neighbour", nullptr, turnRing<AllGatherOp>},
+      {nullptr, "all_slice-of-the-next-dimension", nullptr, useNextDim<AllSliceOp>},
+      {nullptr, "all_slice-of-the-neighbour", nullptr, turnRing<AllSliceOp>},
+      {nullptr, "all_to_all-to-the-neighbour", nullptr, turnRing<AllToAllOp>},
+      {nullptr, "as_partial-skipped", nullptr, skip<AsPartialOp>},
+      {nullptr, "mask_padding-skipped", nullptr, skip<MaskPaddingOp>},
+      {nullptr, "shift_index-skipped", nullptr, skip<ShiftIndexOp>},
+      {nullptr, "shift_index-turned", nullptr, turnShiftIndices},
+  };
+  return table;
+}
+
+static const Mutation *present = nullptr;
+
+std::vector<std::string> tp::fuzz::mutationNames() {
+  std::vector<std::string> names;
+  for (const Mutation &mutation : mutations())
+    names.push_back(mutation.name);
+  return names;
+}
+
+void tp::fuzz::setMutation(StringRef name) {
+  const Mutation *found = llvm::find_if(mutations(), [&](const Mutation &m) { return name == m.name; });
+  present = found == mutations().end() ? nullptr : found;
+  if (!present || !present->rule)
+    return setRuleHook({});
+  setRuleHook([](Operation *op, ShardingRule &rule) {
+    if (op->getName().getStringRef().starts_with(present->op))
+      present->rule(rule);
+  });
+}
+
+void tp::fuzz::mutate(ModuleOp local) {
+  if (present && present->local)
+    present->local(local);
+}
