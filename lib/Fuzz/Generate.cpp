@@ -168,7 +168,7 @@ bool Generator::makeCall() {
       operands.push_back(value.name);
       types.push_back(value.type());
     }
-    p.emit("call " + name + "(" + llvm::join(operands, ", ") + ") : (" + llvm::join(types, ", ") + ") -> " +
+    p.emit("func.call " + name + "(" + llvm::join(operands, ", ") + ") : (" + llvm::join(types, ", ") + ") -> " +
                result.type(),
            result.shape, result.element, result.bound);
   }

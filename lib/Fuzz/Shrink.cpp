@@ -150,15 +150,16 @@ bool Edits::simplify(ShardingAttr sharding, llvm::function_ref<void(ShardingAttr
   if (!sharding.getPartial().empty() && isTurn())
     return with(sharding.getDims(), sharding.getReplicated(), {});
   for (auto [d, split] : llvm::enumerate(sharding.getDims())) {
+    auto make = [&, &split = split](ArrayRef<StringAttr> axes, bool grains, bool closed, int64_t priority) {
+      return SplitAttr::get(context, axes, closed, grains ? split.getUnit() : 1, grains ? split.getRepeat() : 1,
+                            priority, grains ? split.getOuter() : 1);
+    };
     SmallVector<SplitAttr> candidates;
     if (!split.getAxes().empty())
-      candidates.push_back(
-          SplitAttr::get(context, split.getAxes().drop_back(), split.getClosed(), 1, 1, split.getPriority()));
-    candidates.push_back(SplitAttr::get(context, split.getAxes(), split.getClosed(), 1, 1, split.getPriority()));
-    candidates.push_back(
-        SplitAttr::get(context, split.getAxes(), split.getClosed(), split.getUnit(), split.getRepeat(), 0));
-    candidates.push_back(
-        SplitAttr::get(context, split.getAxes(), true, split.getUnit(), split.getRepeat(), split.getPriority()));
+      candidates.push_back(make(split.getAxes().drop_back(), false, split.getClosed(), split.getPriority()));
+    candidates.push_back(make(split.getAxes(), false, split.getClosed(), split.getPriority()));
+    candidates.push_back(make(split.getAxes(), true, split.getClosed(), 0));
+    candidates.push_back(make(split.getAxes(), true, true, split.getPriority()));
     for (SplitAttr candidate : candidates) {
       if (candidate == split || !isTurn())
         continue;
