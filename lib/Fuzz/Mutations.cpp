@@ -78,7 +78,7 @@ template <typename Op> static void forEach(ModuleOp module, llvm::function_ref<v
 // The op's result becomes its operand.
 template <typename Op> static void skip(ModuleOp module) {
   forEach<Op>(module, [](Op op) {
-    op->getResult(0).replaceAllUsesWith(op->getOperand(0));
+    op->replaceAllUsesWith(op->getOperands());
     op.erase();
   });
 }
@@ -86,9 +86,10 @@ template <typename Op> static void skip(ModuleOp module) {
 static void addScattersUp(ModuleOp module) {
   forEach<ReduceScatterOp>(module, [](ReduceScatterOp op) {
     OpBuilder builder(op);
-    Value slice = AllSliceOp::create(builder, op.getLoc(), op.getType(), op.getInput(), op.getDimAttr(),
-                                     op.getSizeAttr(), op.getSplitAttr(), op.getMeshAttr(), op.getOriginAttr());
-    op.replaceAllUsesWith(slice);
+    for (auto [result, input] : llvm::zip(op.getResults(), op.getInputs()))
+      result.replaceAllUsesWith(AllSliceOp::create(builder, op.getLoc(), result.getType(), input, op.getDimAttr(),
+                                                   op.getSizeAttr(), op.getSplitAttr(), op.getMeshAttr(),
+                                                   op.getOriginAttr()));
     op.erase();
   });
 }
@@ -98,7 +99,7 @@ template <typename Op> static void takeMaximum(ModuleOp module) {
 }
 
 template <typename Op> static void useNextDim(ModuleOp module) {
-  forEach<Op>(module, [](Op op) { op.setDim((op.getDim() + 1) % op.getInput().getType().getRank()); });
+  forEach<Op>(module, [](Op op) { op.setDim((op.getDim() + 1) % cast<RankedTensorType>(op->getOperand(0).getType()).getRank()); });
 }
 
 static ArrayRef<StringAttr> axesOf(AllToAllOp op) { return op.getTo().getAxes(); }
