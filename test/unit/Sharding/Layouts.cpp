@@ -115,6 +115,8 @@ Devices World::gather(const Devices &input, unsigned dim, const Geometry &geomet
     LocalTensor tensor = empty(shape);
     for (auto [p, other] : llvm::enumerate(groupOf(rank, axes)))
       forEachIndex(input[other].shape, [&](ArrayRef<int64_t> index, int64_t i) {
+        if (index[dim] >= geometry.valid(p) && !input[other].elements[i].empty())
+          error = "gathers shards with something in their padding";
         if (index[dim] >= lengths[p])
           return;
         SmallVector<int64_t> to(index);
@@ -148,6 +150,19 @@ Devices World::slice(const Devices &input, unsigned dim, const Geometry &geometr
   return output;
 }
 
+Devices World::permute(const Devices &input, ArrayRef<StringAttr> axes, ArrayRef<int64_t> sources, std::string &error) {
+  Devices output;
+  std::set<int64_t> sent;
+  for (int64_t source : sources)
+    if (source >= 0 && !sent.insert(source).second)
+      error = "permute sends a value twice";
+  for (int64_t rank = 0; rank < mesh.devices(); ++rank) {
+    int64_t source = sources[position(rank, axes)];
+    output.push_back(source < 0 ? empty(input[rank].shape) : input[groupOf(rank, axes)[source]]);
+  }
+  return output;
+}
+
 Devices World::run(const ReshardStep &step, const Devices &input, std::string &error) {
   Geometry geometry = geometryOf(step.split, step.size, mesh);
   switch (step.kind) {
@@ -165,6 +180,8 @@ Devices World::run(const ReshardStep &step, const Devices &input, std::string &e
     Devices whole = gather(input, step.dim, geometry, step.split.axes, error);
     return slice(whole, step.toDim, geometryOf(step.toSplit, step.toSize, mesh), step.toSplit.axes, error);
   }
+  case ReshardStep::Permute:
+    return permute(input, step.axes, step.sources, error);
   }
   llvm_unreachable("all kinds are handled");
 }

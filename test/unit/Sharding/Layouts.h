@@ -41,6 +41,8 @@ private:
                  std::string &error);
   Devices slice(const Devices &input, unsigned dim, const Geometry &geometry, llvm::ArrayRef<mlir::StringAttr> axes,
                 std::string &error);
+  Devices permute(const Devices &input, llvm::ArrayRef<mlir::StringAttr> axes, llvm::ArrayRef<int64_t> sources,
+                  std::string &error);
   Devices reduce(const Devices &input, llvm::ArrayRef<mlir::StringAttr> axes);
 
   mlir::MLIRContext &context;
