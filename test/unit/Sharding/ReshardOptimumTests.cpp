@@ -66,17 +66,16 @@ public:
   // In plain blocks, or in those of `grains`.
   bool isEnd(const Sharding &sharding, ArrayRef<Split> grains) const {
     return llvm::all_of(llvm::enumerate(sharding.dims), [&](auto entry) {
-      return cutAs(entry.value(), entry.index(), 1, 1) || llvm::any_of(grains, [&](const Split &grain) {
-               return cutAs(entry.value(), entry.index(), grain.unit, grain.repeat);
-             });
+      return cutAs(entry.value(), entry.index(), {}) ||
+             llvm::any_of(grains, [&](const Split &grain) { return cutAs(entry.value(), entry.index(), grain); });
     });
   }
   // In plain blocks, in those of an end, or in blocks as large as a shard there.
   bool hasGrain(const Split &split, unsigned dim, ArrayRef<Split> ends) const {
-    return cutAs(split, dim, 1, 1) || llvm::any_of(ends, [&](const Split &end) {
+    return cutAs(split, dim, {}) || llvm::any_of(ends, [&](const Split &end) {
+             int64_t part = type.getDimSize(dim) / end.outer;
              int64_t local = geometryOf(end, type.getDimSize(dim), world.mesh).local();
-             return cutAs(split, dim, end.unit, end.repeat) ||
-                    (local < type.getDimSize(dim) && cutAs(split, dim, local, 1));
+             return cutAs(split, dim, end) || (local < part && cutAs(split, dim, {{}, true, local, 1, 0, end.outer}));
            });
   }
 
@@ -97,8 +96,12 @@ public:
   }
 
 private:
-  bool cutAs(const Split &split, unsigned dim, int64_t unit, int64_t repeat) const {
-    return unit > 0 && type.getDimSize(dim) % unit == 0 && same(split, Split{split.axes, true, unit, repeat, 0}, dim);
+  bool divides(const Split &grain, int64_t size) const {
+    return grain.unit > 0 && size % (grain.outer * grain.unit) == 0;
+  }
+  bool cutAs(const Split &split, unsigned dim, Split grain) const {
+    grain.axes = split.axes;
+    return divides(grain, type.getDimSize(dim)) && same(split, grain, dim);
   }
   size_t indexOf(StringAttr axis) const {
     return llvm::find(world.mesh.getAxes(), axis) - world.mesh.getAxes().begin();
@@ -119,8 +122,9 @@ private:
   std::vector<Split> splits(const Axes &axes, unsigned dim) const {
     std::vector<Split> result = {Split{axes, true, 1, 1, 0}};
     for (const Split &grain : grains)
-      if (!axes.empty() && type.getDimSize(dim) % grain.unit == 0) {
-        Split split{axes, true, grain.unit, grain.repeat, 0};
+      if (!axes.empty() && divides(grain, type.getDimSize(dim))) {
+        Split split = grain;
+        split.axes = axes;
         if (llvm::none_of(result, [&](const Split &other) { return same(split, other, dim); }))
           result.push_back(split);
       }
@@ -196,13 +200,13 @@ private:
 
   // The ways to cut `whole` elements into shards of `local`.
   std::vector<Split> cuts(const Axes &axes, int64_t whole, int64_t local) const {
-    std::vector<Split> result;
-    std::vector<Split> all = {Split{axes, true, 1, 1, 0}};
-    for (const Split &grain : grains)
-      all.push_back(Split{axes, true, grain.unit, grain.repeat, 0});
-    for (const Split &split : all)
-      if (whole % split.unit == 0 && geometryOf(split, whole, world.mesh).local() == local)
+    std::vector<Split> result, all = {Split{}};
+    all.insert(all.end(), grains.begin(), grains.end());
+    for (Split &split : all) {
+      split.axes = axes;
+      if (divides(split, whole) && localSize(split, whole, world.mesh) == local)
         result.push_back(split);
+    }
     return result;
   }
 
@@ -242,6 +246,14 @@ private:
     return true;
   }
 
+  // What the planner does not do in one step.
+  static bool changesOuterParts(const Sharding &a, const Sharding &b) {
+    return llvm::any_of(llvm::zip(a.dims, b.dims), [](auto pair) {
+      auto &[x, y] = pair;
+      return !x.axes.empty() && !y.axes.empty() && x.outer != y.outer;
+    });
+  }
+
   void collectEdges(size_t from) {
     const Sharding &a = nodes[from];
     Devices before = world.place(type, a, a.partial);
@@ -249,6 +261,8 @@ private:
     for (size_t to = 0; to < nodes.size(); ++to) {
       const Sharding &b = nodes[to];
       if (to == from || !llvm::all_of(b.partial, [&](StringAttr x) { return llvm::is_contained(a.partial, x); }))
+        continue;
+      if (changesOuterParts(a, b))
         continue;
       Devices after = world.place(type, b, a.partial);
       if (a.partial == b.partial && holds(before, after)) {
@@ -356,4 +370,6 @@ TEST_F(ReshardOptimum, ThreeByTwoUneven) { compareAll({{"a", 3}, {"b", 2}}, {4, 
 TEST_F(ReshardOptimum, OneAxisOfEight) { compareAll({{"a", 8}}, {12, 5}); }
 TEST_F(ReshardOptimum, Units) { compareAll({{"a", 2}, {"b", 2}}, {6, 4}, {{{}, true, 2, 1, 0}}); }
 TEST_F(ReshardOptimum, UnitsAndRepeats) { compareAll({{"a", 4}}, {6, 8}, {{{}, true, 2, 1, 0}, {{}, true, 1, 3, 0}}); }
+TEST_F(ReshardOptimum, OuterParts) { compareAll({{"a", 2}, {"b", 2}}, {8, 6}, {{{}, true, 1, 1, 0, 2}}); }
+TEST_F(ReshardOptimum, OuterPartsUneven) { compareAll({{"a", 2}, {"b", 2}}, {6, 5}, {{{}, true, 1, 1, 0, 2}}); }
 TEST_F(ReshardOptimum, RepeatsOnTwoAxes) { compareAll({{"a", 2}, {"b", 2}}, {3, 8}, {{{}, true, 1, 3, 0}}); }

@@ -48,6 +48,10 @@ struct ReshardTest : testing::Test {
           splits.back().unit = unit;
           splits.back().repeat = repeat;
         }
+    if (size % 2 == 0) {
+      splits.push_back(plain);
+      splits.back().outer = 2;
+    }
     return splits;
   }
 
