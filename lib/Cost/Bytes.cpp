@@ -1,4 +1,5 @@
 #include "tp/Cost/Bytes.h"
+#include "tp/Sharding/Reshard.h"
 
 #include "llvm/ADT/TypeSwitch.h"
 #include <cmath>
@@ -8,7 +9,7 @@ using namespace tp;
 
 static double bytesOf(Value value) {
   auto type = cast<RankedTensorType>(value.getType());
-  return 1.0 * type.getNumElements() * type.getElementTypeBitWidth() / 8;
+  return 1.0 * type.getNumElements() * elementBits(type) / 8;
 }
 
 std::optional<CollectiveCost> tp::costOf(Operation *op) {

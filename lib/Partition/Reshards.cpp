@@ -55,6 +55,7 @@ static Value emitStep(LocalContext &context, Location loc, Value value, const Re
   IntegerAttr dimAttr = b.getI64IntegerAttr(dim), size = b.getI64IntegerAttr(step.size / outer);
   SplitAttr split = innerSplit(step.split, b.getContext());
   auto reduce = ReduceKindAttr::get(b.getContext(), step.reduce);
+  ArrayAttr axes = b.getArrayAttr(SmallVector<Attribute>(step.axes.begin(), step.axes.end()));
   auto input = cast<RankedTensorType>(value.getType());
   auto resized = [&](int64_t elements) {
     SmallVector<int64_t> shape(input.getShape());
@@ -63,12 +64,10 @@ static Value emitStep(LocalContext &context, Location loc, Value value, const Re
   };
   int64_t whole = step.size / outer, part = geometryOf(step.split, step.size, context.mesh).local();
   switch (step.kind) {
-  case ReshardStep::AllReduce: {
-    SmallVector<StringRef> axes;
-    for (StringAttr axis : step.axes)
-      axes.push_back(axis);
-    return AllReduceOp::create(b, loc, input, reduce, value, b.getStrArrayAttr(axes), context.meshName, why);
-  }
+  case ReshardStep::AllReduce:
+    return AllReduceOp::create(b, loc, input, reduce, value, axes, context.meshName, why);
+  case ReshardStep::Permute:
+    return PermuteOp::create(b, loc, input, value, axes, b.getDenseI64ArrayAttr(step.sources), context.meshName, why);
   case ReshardStep::ReduceScatter:
     return ReduceScatterOp::create(b, loc, resized(part), reduce, value, dimAttr, size, split, context.meshName, why);
   case ReshardStep::AllGather:

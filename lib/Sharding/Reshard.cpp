@@ -1,152 +1,222 @@
-#include "tp/Sharding/Reshard.h"
+#include "ReshardMoves.h"
 #include "tp/Cost/Bytes.h"
 
 using namespace mlir;
 using namespace tp;
 
 namespace {
-// Walks from one sharding to another, keeping the present sharding and local type.
+// Walks from one sharding to another by what is best next. Where that is one collective that sends as little as any
+// chain must, it is the answer; else it bounds the search.
 struct Walk {
-  RankedTensorType global;
+  const Moves &moves;
   Sharding now;
   const Sharding &to;
-  MeshAttr mesh;
-  SmallVector<ReshardStep> steps;
+  SmallVector<ReshardStep> steps = {};
+  ReshardCost cost = {};
 
-  int64_t size(unsigned dim) const { return global.getDimSize(dim); }
-
-  // `longer` is `shorter` and further axes, and the shards of `longer` divide those of `shorter`, so that the further
-  // axes alone make the change.
-  bool extends(const Split &longer, const Split &shorter, unsigned dim) const {
-    if (longer.axes.size() <= shorter.axes.size() ||
-        !std::equal(shorter.axes.begin(), shorter.axes.end(), longer.axes.begin()))
-      return false;
-    if (shorter.axes.empty())
-      return true;
-    return longer.unit == 1 && longer.repeat == 1 && shorter.unit == 1 && shorter.repeat == 1 && longer.outer == 1 &&
-           shorter.outer == 1 && size(dim) % mesh.sizeOf(longer.axes) == 0;
-  }
-  // The further axes, as a split of what `shorter` leaves.
-  static Split rest(const Split &longer, const Split &shorter) {
-    Split result = longer;
-    result.closed = true;
-    result.priority = 0;
-    result.axes.erase(result.axes.begin(), result.axes.begin() + shorter.axes.size());
-    return result;
-  }
-  int64_t sizeUnder(const Split &split, unsigned dim) const { return localSize(split, size(dim), mesh); }
-
-  void push(ReshardStep step) {
-    step.result = localType(global, now, mesh);
-    steps.push_back(step);
+  bool same(unsigned dim) const {
+    return sameLayout(now.dims[dim], to.dims[dim], moves.type.getDimSize(dim), moves.mesh);
   }
 
-  // Partial sums: scattered where the target splits a dimension over exactly these axes, else reduced everywhere.
-  void reducePartials() {
+  void push(ReshardStep step, int64_t group, const Sharding &next) {
+    ReshardCost sent = moves.cost(step.kind, group, moves.elements(now), moves.elements(next));
+    cost.bytes += sent.bytes;
+    cost.steps += sent.steps;
+    now = next;
+    step.result = localType(moves.type, now, moves.mesh);
+    step.reduce = now.reduce;
+    steps.push_back(std::move(step));
+  }
+
+  // Axes that are to be reduced.
+  Axes sums() const {
     Axes axes;
     for (StringAttr axis : now.partial)
       if (!llvm::is_contained(to.partial, axis))
         axes.push_back(axis);
-    if (axes.empty())
-      return;
-    llvm::erase_if(now.partial, [&](StringAttr axis) { return llvm::is_contained(axes, axis); });
+    return axes;
+  }
+
+  // One dimension becomes as the target has it: sliced, or scattered where its axes are summed over.
+  bool split(ReshardStep::Kind kind) {
+    Axes summed = sums();
     for (unsigned dim = 0; dim < now.dims.size(); ++dim) {
-      if (!extends(to.dims[dim], now.dims[dim], dim))
+      std::optional<Split> rest = same(dim) ? std::nullopt : moves.rest(now.dims[dim], to.dims[dim], dim);
+      bool scatters = kind == ReshardStep::ReduceScatter;
+      if (!rest || (scatters && moves.geometry(to.dims[dim], dim).overlaps()))
         continue;
-      Split split = rest(to.dims[dim], now.dims[dim]);
-      if (split.axes != axes || geometryOf(to.dims[dim], size(dim), mesh).overlaps())
+      if (!llvm::all_of(rest->axes,
+                        [&](StringAttr axis) { return scatters ? llvm::is_contained(summed, axis) : !now.uses(axis); }))
         continue;
-      int64_t whole = sizeUnder(now.dims[dim], dim);
-      now.dims[dim] = to.dims[dim];
-      return push(
-          {.kind = ReshardStep::ReduceScatter, .dim = dim, .size = whole, .split = split, .reduce = now.reduce});
-    }
-    push({.kind = ReshardStep::AllReduce, .axes = axes, .reduce = now.reduce});
-  }
-
-  void slice(unsigned dim) {
-    Split split = rest(to.dims[dim], now.dims[dim]);
-    int64_t whole = sizeUnder(now.dims[dim], dim);
-    now.dims[dim] = to.dims[dim];
-    push({.kind = ReshardStep::AllSlice, .dim = dim, .size = whole, .split = split});
-  }
-
-  void gather(unsigned dim, const Split &target) {
-    Split split = rest(now.dims[dim], target);
-    int64_t whole = sizeUnder(target, dim);
-    now.dims[dim] = target;
-    push({.kind = ReshardStep::AllGather, .dim = dim, .size = whole, .split = split});
-  }
-
-  // An axis that leaves one dimension and enters another.
-  bool exchange() {
-    for (unsigned from = 0; from < now.dims.size(); ++from) {
-      if (!extends(now.dims[from], to.dims[from], from))
-        continue;
-      Split moved = rest(now.dims[from], to.dims[from]);
-      for (unsigned into = 0; into < now.dims.size(); ++into) {
-        if (into == from || !extends(to.dims[into], now.dims[into], into))
-          continue;
-        Split target = rest(to.dims[into], now.dims[into]);
-        if (target.axes != moved.axes || geometryOf(to.dims[into], size(into), mesh).overlaps() ||
-            geometryOf(now.dims[from], size(from), mesh).overlaps())
-          continue;
-        int64_t fromSize = sizeUnder(to.dims[from], from), intoSize = sizeUnder(now.dims[into], into);
-        now.dims[from] = to.dims[from];
-        now.dims[into] = to.dims[into];
-        push({.kind = ReshardStep::AllToAll,
-              .dim = from,
-              .size = fromSize,
-              .split = moved,
-              .toDim = into,
-              .toSize = intoSize,
-              .toSplit = target});
-        return true;
-      }
-    }
-    return false;
-  }
-
-  // Slices need their axes to be free in every dimension.
-  bool canSlice(unsigned dim) const {
-    if (!extends(to.dims[dim], now.dims[dim], dim))
-      return false;
-    Split split = rest(to.dims[dim], now.dims[dim]);
-    return llvm::none_of(split.axes, [&](StringAttr axis) { return now.uses(axis); });
-  }
-
-  bool sliceOnce() {
-    for (unsigned dim = 0; dim < now.dims.size(); ++dim)
-      if (!sameLayout(now.dims[dim], to.dims[dim], size(dim), mesh) && canSlice(dim))
-        return slice(dim), true;
-    return false;
-  }
-
-  bool gatherOnce() {
-    for (unsigned dim = 0; dim < now.dims.size(); ++dim) {
-      if (sameLayout(now.dims[dim], to.dims[dim], size(dim), mesh) || now.dims[dim].axes.empty())
-        continue;
-      gather(dim, extends(now.dims[dim], to.dims[dim], dim) ? to.dims[dim] : Split());
+      Sharding next = now;
+      llvm::erase_if(next.partial, [&](StringAttr axis) { return llvm::is_contained(rest->axes, axis); });
+      next.dims[dim] = to.dims[dim];
+      push(moves.step(kind, now.dims[dim], *rest, dim), moves.mesh.sizeOf(rest->axes), next);
       return true;
     }
     return false;
   }
+
+  bool reduce() {
+    ReshardStep step{.kind = ReshardStep::AllReduce, .axes = sums()};
+    if (step.axes.empty())
+      return false;
+    Sharding next = now;
+    next.partial = to.partial;
+    push(step, moves.mesh.sizeOf(step.axes), next);
+    return true;
+  }
+
+  // An axis that leaves one dimension and enters another.
+  bool exchange() {
+    for (unsigned from = 0; from < now.dims.size(); ++from)
+      for (unsigned into = 0; into < now.dims.size(); ++into) {
+        if (from == into || same(from) || same(into))
+          continue;
+        std::optional<Split> left = moves.rest(to.dims[from], now.dims[from], from),
+                             entered = moves.rest(now.dims[into], to.dims[into], into);
+        if (!left || !entered || left->axes != entered->axes || moves.geometry(now.dims[from], from).overlaps() ||
+            moves.geometry(to.dims[into], into).overlaps())
+          continue;
+        Sharding next = now;
+        next.dims[from] = to.dims[from];
+        next.dims[into] = to.dims[into];
+        push(moves.allToAll(to.dims[from], *left, from, now.dims[into], *entered, into), moves.mesh.sizeOf(left->axes),
+             next);
+        return true;
+      }
+    return false;
+  }
+
+  bool gather() {
+    for (unsigned dim = 0; dim < now.dims.size(); ++dim) {
+      if (same(dim) || now.dims[dim].axes.empty())
+        continue;
+      Split target = moves.rest(to.dims[dim], now.dims[dim], dim) ? to.dims[dim] : Split{.axes = {}, .closed = true};
+      Split rest = *moves.rest(target, now.dims[dim], dim);
+      Sharding next = now;
+      next.dims[dim] = target;
+      push(moves.step(ReshardStep::AllGather, target, rest, dim), moves.mesh.sizeOf(rest.axes), next);
+      return true;
+    }
+    return false;
+  }
+
+  // Slices first (they cost nothing and shrink what follows), gathers last; those may free axes for further slices.
+  void run() {
+    while (split(ReshardStep::AllSlice) || split(ReshardStep::ReduceScatter) || reduce() || exchange() || gather())
+      ;
+  }
 };
+
+// What any chain must send, as a ReshardCost counts it: on average over the devices, the elements that a device needs
+// and does not have; for a sum of p parts, p - 1 parts that are added up and one message to each further holder.
+// Dimensions that are split alike in both shardings count as whole ones.
+struct Bound {
+  const Moves &moves;
+  const Sharding &from, &to;
+  SmallVector<unsigned> moved = {}; // dimensions that change
+  Axes axes = {};                   // that change their place
+  double alike = 1;                 // elements of the other dimensions
+
+  void collect() {
+    auto add = [&](ArrayRef<StringAttr> list) {
+      for (StringAttr axis : list)
+        if (!llvm::is_contained(axes, axis))
+          axes.push_back(axis);
+    };
+    for (unsigned dim = 0; dim < from.dims.size(); ++dim) {
+      if (sameLayout(from.dims[dim], to.dims[dim], moves.type.getDimSize(dim), moves.mesh)) {
+        alike *= moves.local(from.dims[dim], dim);
+        continue;
+      }
+      moved.push_back(dim);
+      add(from.dims[dim].axes);
+      add(to.dims[dim].axes);
+    }
+    add(from.partial);
+  }
+
+  // The elements of a dimension that the device at a position has before and after, and those it has both times.
+  struct Held {
+    double before, after, both;
+  };
+  Held held(unsigned dim, int64_t position) const {
+    auto window = [&](const Split &split) {
+      int64_t part = 0, rest = position;
+      SmallVector<int64_t, 4> coordinates;
+      for (StringAttr axis : axes) {
+        coordinates.push_back(rest % *moves.mesh.sizeOf(axis));
+        rest /= *moves.mesh.sizeOf(axis);
+      }
+      for (StringAttr axis : split.axes)
+        part = part * *moves.mesh.sizeOf(axis) + coordinates[llvm::find(axes, axis) - axes.begin()];
+      Geometry geometry = moves.geometry(split, dim);
+      return std::pair(geometry.start(part), geometry.start(part) + geometry.valid(part));
+    };
+    const Split &x = from.dims[dim], &y = to.dims[dim];
+    auto [a, b] = window(x);
+    auto [c, d] = window(y);
+    double before = x.outer * (b - a), after = y.outer * (d - c), both = std::min(before, after);
+    if (x.outer == y.outer)
+      both = x.outer * std::max<int64_t>(0, std::min(b, d) - std::max(a, c));
+    return {before, after, both};
+  }
+
+  double bytes() {
+    collect();
+    int64_t n = moves.mesh.sizeOf(axes), parts = moves.mesh.sizeOf(from.partial) / moves.mesh.sizeOf(to.partial);
+    double after = 0, both = 0, whole = alike;
+    for (int64_t position = 0; position < n; ++position) {
+      Held device{1, alike, alike};
+      for (unsigned dim : moved) {
+        Held in = held(dim, position);
+        device.after *= in.after;
+        device.both *= in.both;
+      }
+      after += device.after;
+      both += device.both;
+    }
+    for (unsigned dim : moved)
+      whole *= moves.type.getDimSize(dim);
+    double elements = parts > 1 ? after + whole * moves.mesh.sizeOf(to.partial) * (parts - 2) : after - both;
+    int64_t replicas = moves.mesh.devices() / n;
+    return elements * elementBits(moves.type) * replicas;
+  }
+};
+
+// Axes of one device split nothing.
+Sharding withoutIdleAxes(Sharding sharding, MeshAttr mesh) {
+  auto drop = [&](Axes &axes) { llvm::erase_if(axes, [&](StringAttr axis) { return mesh.sizeOf(axis) == 1; }); };
+  for (Split &split : sharding.dims)
+    drop(split.axes);
+  drop(sharding.partial);
+  sharding.replicated.clear();
+  return sharding;
+}
 } // namespace
 
 SmallVector<ReshardStep> tp::planReshard(RankedTensorType globalType, const Sharding &from, const Sharding &to,
                                          MeshAttr mesh) {
-  Walk walk{globalType, from, to, mesh, {}};
-  walk.now.replicated.clear();
-  walk.reducePartials();
-  // Slices first (they cost nothing and shrink what follows), then exchanges, then gathers, which may free axes for
-  // further slices.
-  while (walk.sliceOnce() || walk.exchange() || walk.gatherOnce())
-    ;
+  if (sameLayout(from, to, globalType, mesh))
+    return {};
+  Sharding start = withoutIdleAxes(from, mesh), end = withoutIdleAxes(to, mesh);
+  Moves moves(globalType, mesh);
+  Walk walk{moves, start, end};
+  walk.run();
+  if (walk.steps.size() > 1 || (walk.cost.bytes > 0 && walk.cost.bytes > Bound{moves, start, end}.bytes()))
+    if (auto better = searchReshard(moves, start, end, walk.cost); !better.empty())
+      walk.steps = std::move(better);
   return walk.steps;
 }
 
-static double bytesOf(RankedTensorType type) { return 1.0 * type.getNumElements() * type.getElementTypeBitWidth() / 8; }
+int64_t tp::elementBits(RankedTensorType type) {
+  auto complex = dyn_cast<ComplexType>(type.getElementType());
+  Type element = complex ? complex.getElementType() : type.getElementType();
+  return (complex ? 2 : 1) * (element.isIntOrFloat() ? element.getIntOrFloatBitWidth() : 64);
+}
+
+static double bytesOf(RankedTensorType type) { return 1.0 * type.getNumElements() * elementBits(type) / 8; }
 
 double tp::stepBytes(const ReshardStep &step, RankedTensorType input, MeshAttr mesh) {
   switch (step.kind) {
@@ -160,6 +230,8 @@ double tp::stepBytes(const ReshardStep &step, RankedTensorType input, MeshAttr m
     return allToAllBytes(mesh.sizeOf(step.split.axes), bytesOf(input));
   case ReshardStep::AllSlice:
     return 0;
+  case ReshardStep::Permute:
+    return bytesOf(input);
   }
   llvm_unreachable("all kinds are handled");
 }

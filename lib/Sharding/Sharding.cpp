@@ -51,9 +51,34 @@ int64_t tp::localSize(const Split &split, int64_t size, MeshAttr mesh) {
   return split.outer * geometryOf(split, size, mesh).local();
 }
 
+// The two lists of the same axes, in another order, put the same elements on every device. That is where most devices
+// are idle.
+static bool sameInAnotherOrder(const Split &a, const Split &b, int64_t size, MeshAttr mesh) {
+  Geometry x = geometryOf(a, size, mesh), y = geometryOf(b, size, mesh);
+  if (a.outer != b.outer || x.local() != y.local())
+    return false;
+  for (int64_t p = 0; p < x.parts; ++p) {
+    int64_t q = partAt(p, a.axes, b.axes, mesh);
+    if (x.valid(p) != y.valid(q) || (x.valid(p) > 0 && x.start(p) != y.start(q)))
+      return false;
+  }
+  return true;
+}
+
 bool tp::sameLayout(const Split &a, const Split &b, int64_t size, MeshAttr mesh) {
-  return a.axes == b.axes &&
-         (a.axes.empty() || (a.outer == b.outer && geometryOf(a, size, mesh).sameAs(geometryOf(b, size, mesh))));
+  if (a.axes == b.axes)
+    return a.axes.empty() || (a.outer == b.outer && geometryOf(a, size, mesh).sameAs(geometryOf(b, size, mesh)));
+  return a.axes.size() > 1 && a.axes.size() == b.axes.size() &&
+         std::is_permutation(a.axes.begin(), a.axes.end(), b.axes.begin()) && sameInAnotherOrder(a, b, size, mesh);
+}
+
+int64_t tp::partAt(int64_t position, ArrayRef<StringAttr> group, ArrayRef<StringAttr> axes, MeshAttr mesh) {
+  int64_t result = 0;
+  for (StringAttr axis : axes) {
+    int64_t stride = mesh.sizeOf(group.drop_front(llvm::find(group, axis) - group.begin() + 1));
+    result = result * *mesh.sizeOf(axis) + position / stride % *mesh.sizeOf(axis);
+  }
+  return result;
 }
 
 bool tp::sameLayout(const Sharding &a, const Sharding &b, RankedTensorType type, MeshAttr mesh) {

@@ -77,9 +77,10 @@ Devices World::place(RankedTensorType type, const Sharding &sharding, ArrayRef<S
       for (unsigned d = 0; d < index.size(); ++d) {
         Geometry geometry = geometryOf(sharding.dims[d], type.getDimSize(d), mesh);
         int64_t part = position(rank, sharding.dims[d].axes);
-        if (index[d] >= geometry.valid(part))
+        int64_t outer = index[d] / geometry.local(), inner = index[d] % geometry.local();
+        if (inner >= geometry.valid(part))
           return;
-        global.push_back(geometry.start(part) + index[d]);
+        global.push_back(outer * geometry.size + geometry.start(part) + inner);
       }
       // A device holds the parts of the sum that agree with its coordinates on the axes that are still partial.
       for (int64_t other : groupOf(rank, summedOver))
@@ -101,24 +102,27 @@ Devices World::reduce(const Devices &input, ArrayRef<StringAttr> axes) {
   return output;
 }
 
-Devices World::gather(const Devices &input, unsigned dim, const Geometry &geometry, ArrayRef<StringAttr> axes,
-                      std::string &error) {
+Devices World::gather(const Devices &input, unsigned dim, int64_t size, const Split &split, std::string &error) {
+  Geometry geometry = geometryOf(split, size, mesh); // of each outer part
   SmallVector<int64_t> starts, lengths;
   geometry.disjointWindows(starts, lengths);
   Devices output;
   for (int64_t rank = 0; rank < mesh.devices(); ++rank) {
-    if (input[rank].shape[dim] != geometry.local())
-      error = "gathers shards of " + std::to_string(input[rank].shape[dim]) + ", expected " +
-              std::to_string(geometry.local());
+    int64_t local = split.outer * geometry.local();
+    if (input[rank].shape[dim] != local)
+      error = "gathers shards of " + std::to_string(input[rank].shape[dim]) + ", expected " + std::to_string(local);
     SmallVector<int64_t> shape = input[rank].shape;
-    shape[dim] = geometry.size;
+    shape[dim] = size;
     LocalTensor tensor = empty(shape);
-    for (auto [p, other] : llvm::enumerate(groupOf(rank, axes)))
+    for (auto [p, other] : llvm::enumerate(groupOf(rank, split.axes)))
       forEachIndex(input[other].shape, [&](ArrayRef<int64_t> index, int64_t i) {
-        if (index[dim] >= lengths[p])
+        int64_t part = index[dim] / geometry.local(), inner = index[dim] % geometry.local();
+        if (inner >= geometry.valid(p) && !input[other].elements[i].empty())
+          error = "gathers shards with something in their padding";
+        if (inner >= lengths[p])
           return;
         SmallVector<int64_t> to(index);
-        to[dim] += starts[p];
+        to[dim] = part * geometry.size + starts[p] + inner;
         tensor.elements[linear(shape, to)] = input[other].elements[i];
       });
     output.push_back(tensor);
@@ -126,21 +130,21 @@ Devices World::gather(const Devices &input, unsigned dim, const Geometry &geomet
   return output;
 }
 
-Devices World::slice(const Devices &input, unsigned dim, const Geometry &geometry, ArrayRef<StringAttr> axes,
-                     std::string &error) {
+Devices World::slice(const Devices &input, unsigned dim, int64_t size, const Split &split, std::string &error) {
+  Geometry geometry = geometryOf(split, size, mesh); // of each outer part
   Devices output;
   for (int64_t rank = 0; rank < mesh.devices(); ++rank) {
-    if (input[rank].shape[dim] != geometry.size)
-      error =
-          "slices " + std::to_string(input[rank].shape[dim]) + " elements, expected " + std::to_string(geometry.size);
+    if (input[rank].shape[dim] != size)
+      error = "slices " + std::to_string(input[rank].shape[dim]) + " elements, expected " + std::to_string(size);
     SmallVector<int64_t> shape = input[rank].shape;
-    shape[dim] = geometry.local();
+    shape[dim] = split.outer * geometry.local();
     LocalTensor tensor = empty(shape);
-    int64_t part = position(rank, axes);
+    int64_t p = position(rank, split.axes);
     forEachIndex(shape, [&](ArrayRef<int64_t> index, int64_t i) {
+      int64_t part = index[dim] / geometry.local(), inner = index[dim] % geometry.local();
       SmallVector<int64_t> from(index);
-      from[dim] += geometry.start(part);
-      if (index[dim] < geometry.valid(part) && from[dim] < input[rank].shape[dim])
+      from[dim] = part * geometry.size + geometry.start(p) + inner;
+      if (inner < geometry.valid(p) && from[dim] < input[rank].shape[dim])
         tensor.elements[i] = input[rank].elements[linear(input[rank].shape, from)];
     });
     output.push_back(tensor);
@@ -148,23 +152,35 @@ Devices World::slice(const Devices &input, unsigned dim, const Geometry &geometr
   return output;
 }
 
+Devices World::permute(const Devices &input, ArrayRef<StringAttr> axes, ArrayRef<int64_t> sources, std::string &error) {
+  Devices output;
+  std::set<int64_t> sent;
+  for (int64_t source : sources)
+    if (source >= 0 && !sent.insert(source).second)
+      error = "permute sends a value twice";
+  for (int64_t rank = 0; rank < mesh.devices(); ++rank) {
+    int64_t source = sources[position(rank, axes)];
+    output.push_back(source < 0 ? empty(input[rank].shape) : input[groupOf(rank, axes)[source]]);
+  }
+  return output;
+}
+
 Devices World::run(const ReshardStep &step, const Devices &input, std::string &error) {
-  Geometry geometry = geometryOf(step.split, step.size, mesh);
   switch (step.kind) {
   case ReshardStep::AllReduce:
     return reduce(input, step.axes);
   case ReshardStep::ReduceScatter:
-    return slice(reduce(input, step.split.axes), step.dim, geometry, step.split.axes, error);
+    return slice(reduce(input, step.split.axes), step.dim, step.size, step.split, error);
   case ReshardStep::AllGather:
-    return gather(input, step.dim, geometry, step.split.axes, error);
+    return gather(input, step.dim, step.size, step.split, error);
   case ReshardStep::AllSlice:
-    return slice(input, step.dim, geometry, step.split.axes, error);
-  case ReshardStep::AllToAll: {
+    return slice(input, step.dim, step.size, step.split, error);
+  case ReshardStep::AllToAll:
     if (step.split.axes != step.toSplit.axes)
       error = "all_to_all over different axes";
-    Devices whole = gather(input, step.dim, geometry, step.split.axes, error);
-    return slice(whole, step.toDim, geometryOf(step.toSplit, step.toSize, mesh), step.toSplit.axes, error);
-  }
+    return slice(gather(input, step.dim, step.size, step.split, error), step.toDim, step.toSize, step.toSplit, error);
+  case ReshardStep::Permute:
+    return permute(input, step.axes, step.sources, error);
   }
   llvm_unreachable("all kinds are handled");
 }

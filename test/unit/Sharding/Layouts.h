@@ -37,10 +37,10 @@ public:
 private:
   std::vector<int64_t> groupOf(int64_t rank, llvm::ArrayRef<mlir::StringAttr> axes) const; // ranks by position
   int64_t position(int64_t rank, llvm::ArrayRef<mlir::StringAttr> axes) const;
-  Devices gather(const Devices &input, unsigned dim, const Geometry &geometry, llvm::ArrayRef<mlir::StringAttr> axes,
-                 std::string &error);
-  Devices slice(const Devices &input, unsigned dim, const Geometry &geometry, llvm::ArrayRef<mlir::StringAttr> axes,
-                std::string &error);
+  Devices gather(const Devices &input, unsigned dim, int64_t size, const Split &split, std::string &error);
+  Devices slice(const Devices &input, unsigned dim, int64_t size, const Split &split, std::string &error);
+  Devices permute(const Devices &input, llvm::ArrayRef<mlir::StringAttr> axes, llvm::ArrayRef<int64_t> sources,
+                  std::string &error);
   Devices reduce(const Devices &input, llvm::ArrayRef<mlir::StringAttr> axes);
 
   mlir::MLIRContext &context;
