@@ -24,6 +24,9 @@ private:
   void loadQuery(Value r);
   Value visible(Value bound, Value first, int64_t panel, bool above);
   void block(Value block);
+  SmallVector<Value> multiply(Value left, int64_t depth, int64_t vectors, ArrayRef<Value> init,
+                              llvm::function_ref<std::pair<Value, Value>(Value step, int64_t vector)> right);
+  std::pair<Value, Value> load(Value memory, ArrayRef<Value> at);
   SmallVector<Value> scores(Value block);
   void softmax(int64_t r, Value first, ArrayRef<Value> scores);
   void addValues(Value block, int64_t column, int64_t vectors);
@@ -117,31 +120,43 @@ void SdpaKernel::loadQuery(Value r) {
   bound(first, lows);
 }
 
+// A vector of keys or values, or two: those of a pair of columns.
+std::pair<Value, Value> SdpaKernel::load(Value memory, ArrayRef<Value> at) {
+  return paired ? b.loadPair(memory, at) : std::make_pair(b.load(memory, at), Value());
+}
+
+// init + left [tileRows, depth] times vectors that `right` loads for each step (a column of left, or a pair):
+// [row][vector].
+SmallVector<Value> SdpaKernel::multiply(Value left, int64_t depth, int64_t vectors, ArrayRef<Value> init,
+                                        llvm::function_ref<std::pair<Value, Value>(Value, int64_t)> right) {
+  int64_t pack = paired ? 2 : 1;
+  return b.loop(b.index(0), b.index(ceilDiv(depth, pack)), 1, init, [&](Value i, ValueRange carried) {
+    SmallVector<Value> sums(carried);
+    SmallVector<std::pair<Value, Value>> columns;
+    for (int64_t v = 0; v < vectors; ++v)
+      columns.push_back(right(i, v));
+    for (int64_t r = 0; r < tileRows; ++r) {
+      Value e = b.mul(i, pack);
+      Value x = b.loadSplat(left, {b.index(r), e});
+      Value y = paired ? b.loadSplat(left, {b.index(r), b.add(e, 1)}) : Value();
+      for (int64_t v = 0; v < vectors; ++v) {
+        Value &sum = sums[r * vectors + v];
+        sum = b.fma(x, columns[v].first, sum);
+        if (paired)
+          sum = b.fma(y, columns[v].second, sum);
+      }
+    }
+    return sums;
+  });
+}
+
 // q times 64 keys: [row][panel].
 SmallVector<Value> SdpaKernel::scores(Value block) {
   constexpr int64_t panels = kKeyBlock / kLanes;
   Value firstPanel = b.mul(block, panels);
   SmallVector<Value> init(tileRows * panels, b.splat(0));
-  int64_t steps = paired ? ceilDiv(size, 2) : size;
-  return b.loop(b.index(0), b.index(steps), 1, init, [&](Value i, ValueRange carried) {
-    SmallVector<Value> sums(carried);
-    SmallVector<std::pair<Value, Value>> columns;
-    for (int64_t panel = 0; panel < panels; ++panel) {
-      SmallVector<Value> at = {batch, keyHead, b.add(firstPanel, panel), i, b.index(0)};
-      columns.push_back(paired ? b.loadPair(keys, at) : std::make_pair(b.load(keys, at), Value()));
-    }
-    for (int64_t r = 0; r < tileRows; ++r) {
-      Value e = paired ? b.mul(i, 2) : i;
-      Value x = b.loadSplat(q, {b.index(r), e});
-      Value y = paired ? b.loadSplat(q, {b.index(r), b.add(e, 1)}) : Value();
-      for (int64_t panel = 0; panel < panels; ++panel) {
-        Value &sum = sums[r * panels + panel];
-        sum = b.fma(x, columns[panel].first, sum);
-        if (paired)
-          sum = b.fma(y, columns[panel].second, sum);
-      }
-    }
-    return sums;
+  return multiply(q, size, panels, init, [&](Value i, int64_t panel) {
+    return load(keys, {batch, keyHead, b.add(firstPanel, panel), i, b.index(0)});
   });
 }
 
@@ -198,25 +213,8 @@ void SdpaKernel::addValues(Value block, int64_t column, int64_t vectors) {
   }
   int64_t pack = paired ? 2 : 1;
   Value first = b.mul(block, kKeyBlock / pack);
-  SmallVector<Value> sums = b.loop(b.index(0), b.index(kKeyBlock / pack), 1, init, [&](Value i, ValueRange carried) {
-    SmallVector<Value> next(carried);
-    SmallVector<std::pair<Value, Value>> columns;
-    for (int64_t v = 0; v < vectors; ++v) {
-      SmallVector<Value> at = {batch, keyHead, b.add(first, i), b.index((column + v * kLanes) * pack)};
-      columns.push_back(paired ? b.loadPair(values, at) : std::make_pair(b.load(values, at), Value()));
-    }
-    for (int64_t r = 0; r < tileRows; ++r) {
-      Value t = b.mul(i, pack);
-      Value x = b.loadSplat(p, {b.index(r), t});
-      Value y = paired ? b.loadSplat(p, {b.index(r), b.add(t, 1)}) : Value();
-      for (int64_t v = 0; v < vectors; ++v) {
-        Value &sum = next[r * vectors + v];
-        sum = b.fma(x, columns[v].first, sum);
-        if (paired)
-          sum = b.fma(y, columns[v].second, sum);
-      }
-    }
-    return next;
+  SmallVector<Value> sums = multiply(p, kKeyBlock, vectors, init, [&](Value i, int64_t v) {
+    return load(values, {batch, keyHead, b.add(first, i), b.index((column + v * kLanes) * pack)});
   });
   for (int64_t r = 0; r < tileRows; ++r)
     for (int64_t v = 0; v < vectors; ++v)
