@@ -10,7 +10,7 @@
 // CHECK: "bytes":768
 // CHECK-LABEL: func.func @attention
 // CHECK-DAG: tp.shift_index plus %{{.*}} size 8 split <{"sp"}>
-// CHECK-COUNT-2: tp.all_gather %{{.*}} dim 1 of 8 {{.*}} tensor<2x2x2x4xf32> -> tensor<2x8x2x4xf32>
+// CHECK: tp.all_gather {{.*}} dim 1 of 8 {{.*}} tensor<2x2x2x4xf32>, tensor<2x2x2x4xf32> -> tensor<2x8x2x4xf32>, tensor<2x8x2x4xf32>
 // CHECK-NOT: tp.all_
 // CHECK: tp.sdpa {{.*}} -> tensor<2x2x4x4xf32>
 // CHECK-NOT: tp.all_
