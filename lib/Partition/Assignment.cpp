@@ -11,13 +11,18 @@ public:
   Chooser(const ShardingRule &rule, const OpShardings &op, MeshAttr mesh) : rule(rule), op(op), mesh(mesh) {}
 
   Assignment choose() {
+    std::vector<Assignment> all = possible();
+    if (all.size() == 1)
+      return all.front();
+    // The first of the cheapest.
+    return *std::min_element(all.begin(), all.end(),
+                             [&](const Assignment &a, const Assignment &b) { return cost(a) < cost(b); });
+  }
+
+  std::vector<Assignment> possible() {
     collect();
-    best = build(chosen);
-    if (needsSearch()) {
-      double bytes = std::numeric_limits<double>::infinity();
-      search(0, bytes);
-    }
-    return best;
+    search(0);
+    return std::move(all);
   }
 
 private:
@@ -53,10 +58,6 @@ private:
     grain.repeat = std::max(grain.repeat, part.repeat);
     if (grain.outer == 1 && rule.factors[factor].size % part.outer == 0)
       grain.outer = part.outer;
-  }
-
-  bool needsSearch() const {
-    return llvm::any_of(candidates, [](const auto &list) { return list.size() > 1; });
   }
 
   Assignment build(ArrayRef<int> choice) const {
@@ -145,28 +146,24 @@ private:
     double bytes = 0;
     for (unsigned i = 0; i < assignment.operands.size(); ++i)
       bytes += reshardBytes(op.types[i], op.shardings[i], assignment.operands[i], mesh) *
-               (!op.stationary.empty() && op.stationary[i] ? 1e6 : 1);
+               (!op.stationary.empty() && op.stationary[i] ? 1e6 : 1) / (op.sharers.empty() ? 1 : op.sharers[i]);
     for (unsigned i = 0; i < assignment.results.size(); ++i)
-      bytes += reshardBytes(op.types[assignment.operands.size() + i], assignment.results[i],
+      if (op.free.empty() || !op.free[i])
+        bytes += reshardBytes(op.types[assignment.operands.size() + i], assignment.results[i],
                             op.shardings[assignment.operands.size() + i], mesh);
     return bytes;
   }
 
-  void search(unsigned axis, double &bytes) {
+  void search(unsigned axis) {
     if (axis == candidates.size()) {
-      Assignment assignment = build(chosen);
-      double now = cost(assignment);
-      if (now < bytes) {
-        bytes = now;
-        best = assignment;
-      }
+      all.push_back(build(chosen));
       return;
     }
     if (candidates[axis].empty())
-      return search(axis + 1, bytes);
+      return search(axis + 1);
     for (unsigned factor : candidates[axis]) {
       chosen[axis] = factor;
-      search(axis + 1, bytes);
+      search(axis + 1);
     }
   }
 
@@ -176,9 +173,22 @@ private:
   FactorSplits grains;
   std::vector<SmallVector<unsigned, 2>> candidates;
   SmallVector<int> chosen;
-  Assignment best;
+  std::vector<Assignment> all;
 };
 } // namespace
+
+std::vector<Assignment> tp::possibleAssignments(const ShardingRule &rule, const OpShardings &op, MeshAttr mesh) {
+  return Chooser(rule, op, mesh).possible();
+}
+
+double tp::workInBytes(const ShardingRule &rule, const Assignment &assignment, MeshAttr mesh) {
+  // Devices compute about this many operations while they send a byte.
+  constexpr double kOperationsPerByte = 1000;
+  double work = 2;
+  for (auto [factor, split] : llvm::zip(rule.factors, assignment.factors))
+    work *= localSize(split, factor.size, mesh);
+  return work / kOperationsPerByte;
+}
 
 Assignment tp::assignFactors(const ShardingRule &rule, const OpShardings &op, MeshAttr mesh) {
   return Chooser(rule, op, mesh).choose();

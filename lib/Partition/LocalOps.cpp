@@ -12,7 +12,7 @@ struct LocalOpBuilder {
   const ShardingRule &rule;
   const Assignment &assignment;
   SmallVector<Value> operands;
-  IRMapping &captured;
+  const IRMapping &captured;
   OpBuilder &b = context.builder;
   Value headOffset = {};
 
@@ -35,7 +35,8 @@ struct LocalOpBuilder {
 
   // The default: the same op, other types.
   Operation *clone() {
-    Operation *local = b.clone(*op, captured);
+    IRMapping mapping = captured; // a clone adds its own values
+    Operation *local = b.clone(*op, mapping);
     local->setOperands(operands);
     for (unsigned i = 0; i < op->getNumResults(); ++i)
       local->getResult(i).setType(localResult(i));
@@ -113,6 +114,6 @@ struct LocalOpBuilder {
 } // namespace
 
 Operation *tp::createLocal(LocalContext &context, Operation *op, const ShardingRule &rule, const Assignment &assignment,
-                           SmallVector<Value> operands, IRMapping &captured) {
+                           SmallVector<Value> operands, const IRMapping &captured) {
   return LocalOpBuilder{context, op, rule, assignment, std::move(operands), captured}.create();
 }

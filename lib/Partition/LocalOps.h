@@ -28,7 +28,7 @@ mlir::Value emitMask(LocalContext &context, mlir::Location loc, mlir::Value valu
 // query heads start inside a group is told where. `captured` maps the numbers that the op's regions use.
 mlir::Operation *createLocal(LocalContext &context, mlir::Operation *op, const ShardingRule &rule,
                              const Assignment &assignment, llvm::SmallVector<mlir::Value> operands,
-                             mlir::IRMapping &captured);
+                             const mlir::IRMapping &captured);
 
 // Makes the body of a local op right where it depends on the place in a split loop; may replace the op.
 mlir::Operation *localiseBody(LocalContext &context, mlir::linalg::LinalgOp op, const ShardingRule &rule,

@@ -1,4 +1,5 @@
 // The pass: one function after another, callers first, each op in local shapes.
+#include "Choice.h"
 #include "LocalOps.h"
 
 #include "tp/Pipelines/Passes.h"
@@ -59,6 +60,7 @@ public:
       values[argument] = {entry->getArgument(i), argSharding(i),
                           function.isPublic() || passed == calledWith.end() || passed->second.zeroPadded[i]};
     }
+    choose();
     for (Operation &op : function.getBody().front())
       if (failed(visit(&op)))
         return failure();
@@ -132,6 +134,8 @@ private:
     auto type = cast<RankedTensorType>(value.getType());
     if (sameLayout(have.sharding, to, type, context.mesh))
       return have.value;
+    if (isMadeAnywhere(value))
+      return make(value, to);
     Key key{value, to.toAttribute(context.meshName, builder.getContext())};
     Value &made = resharded[key];
     if (!made) {
@@ -143,6 +147,24 @@ private:
       made = emitReshard(context, loc, have.value, planReshard(type, have.sharding, to, context.mesh), origin);
     }
     return made;
+  }
+
+  // A value that a device makes by itself, in another sharding.
+  Value make(Value value, const Sharding &sharding) {
+    Operation *def = value.getDefiningOp();
+    IRMapping mapping = numbers;
+    if (auto fill = dyn_cast<linalg::FillOp>(def))
+      mapping.map(fill.getOutputs()[0], make(fill.getOutputs()[0], sharding));
+    RankedTensorType type = localType(tensorType(value), sharding, context.mesh);
+    if (auto constant = dyn_cast<arith::ConstantOp>(def)) {
+      auto element = cast<DenseElementsAttr>(constant.getValue()).getSplatValue<Attribute>();
+      return arith::ConstantOp::create(builder, def->getLoc(), DenseElementsAttr::get(type, element));
+    }
+    Operation *local = builder.clone(*def, mapping);
+    local->getResult(0).setType(type);
+    local->removeAttr(kValue);
+    local->removeAttr(kShardings);
+    return local->getResult(0);
   }
 
   // A parameter, here or in every caller.
@@ -245,18 +267,54 @@ private:
         .str();
   }
 
+  // The sharding that a value is to have, as propagation left it.
+  Sharding annotated(Value value) {
+    if (!isTensor(value))
+      return Sharding();
+    ArrayAttr shardings;
+    unsigned number = 0;
+    if (auto result = dyn_cast<OpResult>(value)) {
+      number = result.getResultNumber();
+      shardings = result.getOwner()->getAttrOfType<ArrayAttr>(kShardings);
+    } else {
+      auto argument = cast<BlockArgument>(value);
+      if (argument.getOwner()->getParentOp() == function)
+        return argSharding(argument.getArgNumber());
+      number = argument.getArgNumber() - 1; // behind the loop's variable
+      shardings = argument.getOwner()->getParentOp()->getAttrOfType<ArrayAttr>(kShardings);
+    }
+    auto sharding = shardings ? dyn_cast<ShardingAttr>(shardings[number]) : ShardingAttr();
+    return sharding ? read(sharding) : Sharding::whole(tensorType(value).getRank());
+  }
+
+  // How each op with a rule is computed.
+  void choose() {
+    std::vector<Decision> decisions;
+    function.walk([&](Operation *op) {
+      if (!isa<func::FuncOp, scf::ForOp>(op->getParentOp()) || isMadeWhole(op) || isa<ShardingConstraintOp>(op))
+        return;
+      std::optional<ShardingRule> rule = getShardingRule(op);
+      if (!rule)
+        return;
+      OpShardings present;
+      for (Value value : op->getOperands()) {
+        present.stationary.push_back(isWeight(value));
+        present.types.push_back(tensorType(value));
+        present.shardings.push_back(annotated(value));
+      }
+      for (Value value : op->getResults()) {
+        present.types.push_back(tensorType(value));
+        present.shardings.push_back(annotated(value));
+      }
+      decisions.push_back({op, std::move(*rule), std::move(present)});
+    });
+    chooseTogether(decisions, context.mesh);
+    for (Decision &decision : decisions)
+      choices[decision.op] = std::move(decision.possible[decision.chosen]);
+  }
+
   LogicalResult visitRuled(Operation *op, const ShardingRule &rule, ArrayAttr shardings) {
-    OpShardings present;
-    for (Value operand : op->getOperands()) {
-      present.types.push_back(tensorType(operand));
-      present.shardings.push_back(values.find(operand)->second.sharding);
-      present.stationary.push_back(isWeight(operand));
-    }
-    for (auto [i, result] : llvm::enumerate(op->getResults())) {
-      present.types.push_back(tensorType(result));
-      present.shardings.push_back(isTensor(result) ? read(cast<ShardingAttr>(shardings[i])) : Sharding());
-    }
-    Assignment assignment = assignFactors(rule, present, context.mesh);
+    const Assignment &assignment = choices.find(op)->second;
     SmallVector<Value> operands;
     for (auto [i, operand] : llvm::enumerate(op->getOperands()))
       operands.push_back(inSharding(operand, assignment.operands[i], op->getLoc(), originOf(op, i)));
@@ -279,7 +337,11 @@ private:
   void define(Value global, Value local, Sharding computed, ShardingAttr wanted, bool zero) {
     Operation *op = global.getDefiningOp();
     if (Operation *localOp = local.getDefiningOp()) {
-      localOp->setAttr(kShardings, builder.getArrayAttr(computed.toAttribute(context.meshName, builder.getContext())));
+      SmallVector<Attribute> all(localOp->getNumResults());
+      if (auto before = localOp->getAttrOfType<ArrayAttr>(kShardings); before && before.size() == all.size())
+        llvm::copy(before, all.begin());
+      all[cast<OpResult>(local).getResultNumber()] = computed.toAttribute(context.meshName, builder.getContext());
+      localOp->setAttr(kShardings, builder.getArrayAttr(all));
       if (Attribute number = op->getAttr(kValue))
         localOp->setAttr(kValue, number);
     }
@@ -504,6 +566,7 @@ private:
   LocalContext context;
   llvm::DenseMap<Operation *, CalledWith> &calledWith;
   llvm::DenseMap<Value, LocalValue> values;
+  llvm::DenseMap<Operation *, Assignment> choices;
   IRMapping numbers; // values that are no tensors
   llvm::DenseMap<Key, Value> resharded;
 };

@@ -4,6 +4,8 @@
 // dimension gains it; the op that reads y sees it in the next round.
 #include "Propagate.h"
 
+#include "tp/Partition/Assignment.h"
+
 #include <set>
 
 using namespace mlir;
@@ -38,6 +40,11 @@ private:
     for (unsigned i = 0; i < dirty.size(); ++i)
       dirty[i] = i;
     while (!dirty.empty()) {
+      // What merely passes axes on (elementwise ops, calls) comes first, so that an op which has to choose sees all that
+      // its neighbours state.
+      auto later = std::stable_partition(dirty.begin(), dirty.end(), [&](unsigned edge) { return passesOn(edge); });
+      std::vector<unsigned> waiting(later == dirty.begin() ? dirty.end() : later, dirty.end());
+      dirty.resize(dirty.size() - waiting.size());
       if (reverse)
         std::reverse(dirty.begin(), dirty.end());
       std::vector<std::pair<unsigned, Proposal>> proposals;
@@ -47,12 +54,17 @@ private:
       llvm::sort(proposals, [](const auto &a, const auto &b) {
         return std::tie(a.first, a.second.node, a.second.dim) < std::tie(b.first, b.second.node, b.second.dim);
       });
-      std::set<unsigned> next;
+      std::set<unsigned> next(waiting.begin(), waiting.end());
       for (const auto &[edge, proposal] : proposals)
         if (apply(proposal))
           next.insert(graph.nodes[proposal.node].edges.begin(), graph.nodes[proposal.node].edges.end());
       dirty.assign(next.begin(), next.end());
     }
+  }
+
+  bool passesOn(unsigned edge) const {
+    return llvm::all_of(graph.edges[edge].rule.factors,
+                        [](const Factor &factor) { return factor.kind == FactorKind::Parallel; });
   }
 
   // The axes each factor has in the edge's tensors: the longest list that the others do not contradict.
@@ -81,34 +93,58 @@ private:
     return best;
   }
 
-  // Bytes of the tensors of an edge that hold the factor: the axis goes to the factor that splits more.
-  int64_t weight(const Edge &edge, unsigned factor) {
-    int64_t bytes = 0;
-    for (unsigned i = 0; i < edge.nodes.size(); ++i)
-      for (const DimFactors &dim : edge.tensor(i))
-        if (llvm::is_contained(dim.factors, factor))
-          bytes += graph.nodes[edge.nodes[i]].type.getNumElements();
-    return bytes;
+  // An axis that several factors have (a sequence split that meets a weight split): the op can use it once, so one of
+  // them passes it on: the one for which the op's tensors are brought to their places with the fewest bytes. What an
+  // operand costs is shared by its readers, which ask the same of it.
+  void resolveSharedAxes(const Edge &edge, FactorSplits &splits) {
+    if (!hasSharedAxis(splits))
+      return;
+    OpShardings op;
+    for (auto [i, node] : llvm::enumerate(edge.nodes)) {
+      op.types.push_back(graph.nodes[node].type);
+      Sharding sharding = graph.nodes[node].sharding;
+      bool open = false, split = false;
+      for (Split &dim : sharding.dims) {
+        if (dim.priority > level)
+          dim = Split();
+        open |= !dim.closed;
+        split |= !dim.axes.empty();
+      }
+      op.shardings.push_back(sharding);
+      if (i >= edge.operands)
+        op.free.push_back(open && !split);
+      else
+        op.sharers.push_back(readers(node));
+    }
+    Assignment chosen = assignFactors(edge.rule, op, graph.mesh);
+    for (auto [split, part] : llvm::zip(splits, chosen.factors)) {
+      auto taken = [&](StringAttr axis) {
+        return llvm::any_of(chosen.factors, [&](const Split &other) { return llvm::is_contained(other.axes, axis); }) &&
+               !llvm::is_contained(part.axes, axis);
+      };
+      split.axes.erase(llvm::find_if(split.axes, taken), split.axes.end());
+    }
+    // What the choice leaves to several goes to the first.
+    for (unsigned f = 0; f < splits.size(); ++f)
+      for (unsigned g = f + 1; g < splits.size(); ++g)
+        splits[g].axes.erase(llvm::find_if(splits[g].axes,
+                                           [&](StringAttr axis) { return llvm::is_contained(splits[f].axes, axis); }),
+                             splits[g].axes.end());
   }
 
-  // An axis that several factors have (a sequence split that meets a weight split): the op can use it once, so one of
-  // them passes it on.
-  void resolveSharedAxes(const Edge &edge, FactorSplits &splits) {
-    for (unsigned f = 0; f < splits.size(); ++f) {
-      for (unsigned g = f + 1; g < splits.size(); ++g) {
-        Axes &a = splits[f].axes, &b = splits[g].axes;
-        for (unsigned i = 0; i < a.size(); ++i) {
-          auto it = llvm::find(b, a[i]);
-          if (it == b.end())
-            continue;
-          if (weight(edge, g) > weight(edge, f)) {
-            a.resize(i);
-            break;
-          }
-          b.erase(it, b.end());
-        }
-      }
-    }
+  static bool hasSharedAxis(const FactorSplits &splits) {
+    llvm::SmallDenseSet<StringAttr, 4> seen;
+    for (const Split &split : splits)
+      for (StringAttr axis : split.axes)
+        if (!seen.insert(axis).second)
+          return true;
+    return false;
+  }
+
+  int readers(unsigned node) const {
+    return std::max<int>(1, llvm::count_if(graph.nodes[node].edges, [&](unsigned edge) {
+      return llvm::is_contained(ArrayRef(graph.edges[edge].nodes).take_front(graph.edges[edge].operands), node);
+    }));
   }
 
   void propose(unsigned index, std::vector<std::pair<unsigned, Proposal>> &proposals) {

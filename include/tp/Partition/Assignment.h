@@ -11,6 +11,8 @@ struct OpShardings {
   llvm::SmallVector<Sharding, 4> shardings;
   llvm::SmallVector<char, 4> stationary =
       {}; // operands that are moved only where nothing else works: weights. Empty: none
+  llvm::SmallVector<char, 4> free = {};   // results that nobody has a wish for. Empty: none
+  llvm::SmallVector<int, 4> sharers = {}; // ops that read an operand, and share what bringing it costs. Empty: one each
 };
 
 // How an op is computed on the mesh.
@@ -19,6 +21,12 @@ struct Assignment {
   llvm::SmallVector<Sharding, 4> operands; // required
   llvm::SmallVector<Sharding, 2> results;  // computed; partial over the axes of split reductions
 };
+
+// All assignments that use each axis for one of the factors that have it; the earliest factors first. At least one.
+std::vector<Assignment> possibleAssignments(const ShardingRule &rule, const OpShardings &op, MeshAttr mesh);
+
+// Work of one device, as the bytes that could be moved meanwhile.
+double workInBytes(const ShardingRule &rule, const Assignment &assignment, MeshAttr mesh);
 
 // Chooses the assignment: an axis that only one factor has is used for it; where factors compete for an axis, the
 // choice that moves the fewest bytes (operands to what is required, computed results to what is wanted) wins, then the
