@@ -39,7 +39,14 @@ private:
     std::vector<unsigned> dirty(graph.edges.size());
     for (unsigned i = 0; i < dirty.size(); ++i)
       dirty[i] = i;
-    while (!dirty.empty()) {
+    std::set<unsigned> reductions; // edges whose reduction factors have not had their turn
+    while (!dirty.empty() || !reductions.empty()) {
+      // Last, a split reduction asks the same of the other operand: by then that has what its own operands say.
+      bool withReductions = dirty.empty();
+      if (withReductions) {
+        dirty.assign(reductions.begin(), reductions.end());
+        reductions.clear();
+      }
       // What merely passes axes on (elementwise ops, calls) comes first, so that an op which has to choose sees all that
       // its neighbours state.
       auto later = std::stable_partition(dirty.begin(), dirty.end(), [&](unsigned edge) { return passesOn(edge); });
@@ -48,8 +55,11 @@ private:
       if (reverse)
         std::reverse(dirty.begin(), dirty.end());
       std::vector<std::pair<unsigned, Proposal>> proposals;
-      for (unsigned edge : dirty)
-        propose(edge, proposals);
+      for (unsigned edge : dirty) {
+        propose(edge, withReductions, proposals);
+        if (!withReductions && !passesOn(edge))
+          reductions.insert(edge);
+      }
       // The order of the program, however the edges were visited.
       llvm::sort(proposals, [](const auto &a, const auto &b) {
         return std::tie(a.first, a.second.node, a.second.dim) < std::tie(b.first, b.second.node, b.second.dim);
@@ -147,13 +157,14 @@ private:
     }));
   }
 
-  void propose(unsigned index, std::vector<std::pair<unsigned, Proposal>> &proposals) {
+  void propose(unsigned index, bool withReductions, std::vector<std::pair<unsigned, Proposal>> &proposals) {
     const Edge &edge = graph.edges[index];
     FactorSplits splits = factorAxes(edge);
     resolveSharedAxes(edge, splits);
     bool any = false;
     for (unsigned f = 0; f < splits.size(); ++f) {
-      if (edge.rule.factors[f].kind == FactorKind::Whole)
+      FactorKind kind = edge.rule.factors[f].kind;
+      if (kind == FactorKind::Whole || (kind == FactorKind::Reduction && !withReductions))
         splits[f] = Split();
       any |= !splits[f].axes.empty();
     }
