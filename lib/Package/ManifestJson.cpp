@@ -16,6 +16,7 @@ Json modelJson(const PackageModel &model) {
           {"vocab_size", model.vocabSize},
           {"hidden_size", model.hiddenSize},
           {"layers", model.layers},
+          {"token_types", model.tokenTypes},
           {"dtype", model.dtype}};
 }
 

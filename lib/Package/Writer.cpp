@@ -15,6 +15,7 @@ PackageModel PackageModel::from(const ModelConfig &config) {
   model.vocabSize = config.vocabSize;
   model.hiddenSize = config.hiddenSize;
   model.layers = config.layers;
+  model.tokenTypes = config.tokenTypes;
   if (config.bosId >= 0)
     model.bos = config.bosId;
   model.addBos = config.addBos;

@@ -35,6 +35,8 @@ private:
 
   void prefill(Worker &worker);
   void fillChunk(Worker &worker, const Entry &entry, int64_t start);
+  void fillPositions(Worker &worker, const Entry &entry, const std::function<int64_t(size_t slot)> &first);
+  void fillEncoder(Worker &worker, const Entry &entry);
   void harvestChunk(Worker &worker, const Entry &entry, int64_t start);
   void keepOutput(Worker &worker, const Tensor &tensor, const Entry &entry, int64_t start);
   void decodeSteps(Worker &worker);

@@ -26,6 +26,8 @@ Model parseModel(const JsonReader &reader) {
   model.vocabSize = reader.at("vocab_size").integer(1, INT32_MAX);
   model.hiddenSize = reader.at("hidden_size").integer(1, INT32_MAX);
   model.layers = reader.at("layers").integer(0, INT32_MAX);
+  if (reader.has("token_types"))
+    model.tokenTypes = reader.at("token_types").integer(0, INT32_MAX);
   return model;
 }
 

@@ -67,6 +67,7 @@ struct Entry {
 struct Model {
   std::string name, architecture, kind, dtype;
   int64_t vocabSize = 0, hiddenSize = 0, layers = 0;
+  int64_t tokenTypes = 0; // 0: the model has none
   bool isEncoder() const { return kind == "encoder"; }
 };
 

@@ -126,6 +126,11 @@ void checkEntry(const Entry &entry, const Manifest &manifest, const JsonReader &
   if (entry.name == "decode" && rows != 1)
     where.at("rows").fail("expected 1 for decode, found " + std::to_string(rows));
   checkTensor(entry.input("tokens"), "tokens", ElementType::i32, {batch, rows}, inputs);
+  for (const char *name : {"positions", "token_types"})
+    if (entry.input(name))
+      checkTensor(entry.input(name), name, ElementType::i32, {batch, rows}, inputs);
+  if (entry.input("token_types") && manifest.model.tokenTypes < 1)
+    inputs.fail("'token_types': expected model.token_types of at least 1");
   if (entry.name == "encode") {
     if (entry.input("length"))
       checkTensor(entry.input("length"), "length", ElementType::i32, {batch}, inputs);

@@ -33,6 +33,7 @@ struct PackageModel {
   std::string kind = "decoder"; // or "encoder"
   std::string dtype = "f32";    // or "bf16"
   int64_t vocabSize = 0, hiddenSize = 0, layers = 0;
+  int64_t tokenTypes = 0; // 0: the model has none
   std::optional<int64_t> bos;
   bool addBos = false;
   std::vector<int64_t> eos;
