@@ -4,9 +4,9 @@
 #include "core/Prompts.h"
 #include "core/Session.h"
 
-#include <span>
 #include <algorithm>
 #include <cstring>
+#include <span>
 
 using namespace tp::rt;
 

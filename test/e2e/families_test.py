@@ -3,9 +3,10 @@
 import numpy as np
 
 # first: it makes test/reference importable
-from common import SEED, Suite, expect, expect_close, expect_near, expect_tokens, read_logits, run, run_ok, run_package
+from common import SEED, Suite, expect, expect_close, expect_near, expect_tokens, mpi_command, mpi_environment, read_logits, run, run_ok, run_package
 
 import families
+import gguf_families
 import random_families
 
 COUNT = 8
@@ -50,7 +51,7 @@ def check_decoder_bf16(suite, source, prompts, largest, mean):
         expect_near(read_logits(output, len(ids)), logits, f"prompt of {len(ids)}", largest, mean)
 
 
-def encode(suite, package, prompts, types=()):
+def encode(suite, package, prompts, types=(), mpi=None):
     """Hidden states [prompts, longest, d]."""
     output = suite.scratch / "hidden.npy"
     command = [suite.tool("tp-run"), package, "--output", output]
@@ -58,18 +59,18 @@ def encode(suite, package, prompts, types=()):
         command += ["--prompt-ids", ",".join(map(str, ids))]
     for row in types:
         command += ["--token-types", ",".join(map(str, row))]
-    run_ok(command, timeout=60)
+    run_ok(mpi_command(mpi) + command if mpi else command, timeout=60, env=mpi_environment() if mpi else None)
     hidden = np.load(output)
     return hidden if hidden.ndim == 3 else hidden[None]
 
 
-def check_encoder(suite, source, config, tensors, *flags):
+def check_encoder(suite, source, config, tensors, *flags, mpi=None):
     """Prompts of different lengths at once: the padding must not be seen."""
     rng = np.random.default_rng(SEED)
     prompts = [rng.integers(1, config["vocab_size"], length).tolist() for length in (7, 19, 1)]
     types = [TYPES + [0] * (len(prompts[0]) - len(TYPES))]
     with suite.package(source, "--batch", "3", *flags) as package:
-        hidden = encode(suite, package, prompts, types)
+        hidden = encode(suite, package, prompts, types, mpi)
         expect(hidden.shape == (3, 19, config["hidden_size"]), f"found {hidden.shape}")
         for row, (ids, kinds) in enumerate(zip(prompts, types + [None, None])):
             expect_close(hidden[row, : len(ids)], families.bert(config, tensors, ids, kinds), f"prompt {row}")
@@ -130,13 +131,32 @@ def test_encoders(suite):
     source = suite.scratch / "models" / "bert"
     config, tensors = random_families.build("bert")
     suite.check("bert bf16 tp=3", check_encoder_bf16, suite, source, config, tensors, *BF16["bert"])
+    check = lambda: check_encoder(suite, source, config, tensors, "--mesh", "tp=2", mpi=2)
+    suite.check("mpirun bert tp=2", check)
     suite.check("bert errors", check_encoder_errors, suite, source)
+
+
+def test_gguf(suite):
+    """The format does not say which scale and which pattern of windows: the families' own."""
+    flags = ["--mesh", "tp=2"]
+    for name in ("gpt2", "gemma", "gemma2", "gemma3", "bert"):
+        path = suite.scratch / f"{name}.gguf"
+        config, tensors = random_families.build(name)
+        own = {"query_pre_attn_scalar": config.get("head_dim"), "sliding_window_pattern": 6}
+        config = config | {key: value for key, value in own.items() if key in config}
+        gguf_families.write(path, config, tensors)
+        if name == "bert":
+            suite.check("gguf bert", check_encoder, suite, path, config, tensors, *flags)
+            continue
+        check = lambda: check_decoder(suite, path, [find_prompt(config, tensors, LENGTHS[1])], *flags)
+        suite.check(f"gguf {name}", check)
 
 
 def main():
     with Suite("families_test") as suite:
         test_decoders(suite)
         test_encoders(suite)
+        test_gguf(suite)
 
 
 if __name__ == "__main__":

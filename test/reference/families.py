@@ -89,7 +89,8 @@ def gpt2(config, tensors, ids):
 def bert(config, tensors, ids, types=None):
     """Hidden states [n, d]."""
     prefix = "bert." if "bert.embeddings.word_embeddings.weight" in tensors else ""
-    tensors = {name.removeprefix(prefix): values for name, values in tensors.items()}
+    new = lambda name: name.removeprefix(prefix).replace("Norm.gamma", "Norm.weight").replace("Norm.beta", "Norm.bias")
+    tensors = {new(name): values for name, values in tensors.items()}
     n, d, heads, eps = len(ids), config["hidden_size"], config["num_attention_heads"], config["layer_norm_eps"]
 
     def linear(x, name):

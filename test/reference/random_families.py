@@ -133,6 +133,9 @@ def bert(name, config):
         w.dense(layer + "intermediate.dense", config["intermediate_size"], d)
         w.dense(layer + "output.dense", d, config["intermediate_size"])
         w.layer_norm(layer + "output.LayerNorm", d)
+    if p:  # as in old checkpoints
+        old = lambda name: name.replace("Norm.weight", "Norm.gamma").replace("Norm.bias", "Norm.beta")
+        return {old(name): values for name, values in w.tensors.items()}
     return w.tensors
 
 
