@@ -20,6 +20,7 @@ PackageModel PackageModel::from(const ModelConfig &config) {
     model.bos = config.bosId;
   model.addBos = config.addBos;
   model.eos = config.eosIds;
+  model.decoderStart = config.encoderDecoder.decoderStart;
   model.chatTemplate = config.chatTemplate;
   return model;
 }

@@ -75,9 +75,26 @@ const Entry &Generation::encodeFor(const Manifest &manifest, int64_t length) {
   return *best; // an encoder has one: checked with the manifest
 }
 
-void Generation::decoder(Worker &worker) {
-  prefill(worker);
+// A decoder goes through the prompt itself; one that has an encoder starts from a token of its own.
+void Generation::run(Worker &worker) {
+  if (manifest.model.hasEncoder())
+    encode(worker);
+  if (manifest.model.isEncoder())
+    return;
+  if (manifest.model.isPair())
+    startDecoder(worker);
+  else
+    prefill(worker);
   decodeSteps(worker);
+}
+
+void Generation::startDecoder(Worker &worker) {
+  if (!worker.first())
+    return;
+  RankView &view = viewOf(worker);
+  std::fill(view.position.begin(), view.position.end(), 0);
+  for (size_t i = 0; i < request.prompts.size() && request.maxTokens > 0; ++i)
+    view.feeds[i] = {manifest.decoderStart, 1};
 }
 
 void Generation::prefill(Worker &worker) {
@@ -186,7 +203,7 @@ Finish Generation::finishOf(int64_t sequence, int32_t token, bool stopped) const
   if (count >= request.maxTokens)
     return Finish::length;
   // The token would be fed at this position, and the cache has no room for it.
-  if (lengthOf(sequence) + count - 1 >= manifest.maxSeq)
+  if (startOf(sequence) + count - 1 >= manifest.maxSeq)
     return Finish::maxSeq;
   return stopped ? Finish::stopped : Finish::none;
 }
@@ -228,6 +245,9 @@ bool Generation::agreeOnFeeds(Worker &worker) {
 
 void Generation::fillStep(Worker &worker, const Entry &entry) {
   RankView &view = viewOf(worker);
+  if (const Tensor *lengths = entry.input("length"))
+    for (int64_t slot = 0; slot < manifest.batch; ++slot)
+      worker.data<int32_t>(*lengths)[slot] = int32_t(lengthOf(slot));
   int32_t *tokens = worker.data<int32_t>(*entry.input("tokens"));
   int32_t *position = worker.data<int32_t>(*entry.input("position"));
   auto next = [&](size_t slot) { return std::min<int64_t>(view.position[slot], manifest.maxSeq - 1); };
@@ -259,7 +279,7 @@ void Generation::fillEncoder(Worker &worker, const Entry &entry) {
       worker.data<int32_t>(*lengths)[slot] = int32_t(lengthOf(slot));
 }
 
-void Generation::encoder(Worker &worker) {
+void Generation::encode(Worker &worker) {
   const Entry &entry = encodeFor(manifest, longest);
   const Tensor &hidden = *entry.output("hidden");
   auto begin = Clock::now();
@@ -270,8 +290,10 @@ void Generation::encoder(Worker &worker) {
   worker.barrier();
   if (!isRoot(worker))
     return;
-  shapeOutput(hidden.shape[2]);
-  keepOutput(worker, hidden, entry, 0);
+  if (request.wantOutput || manifest.model.isEncoder()) {
+    shapeOutput(hidden.shape[2]);
+    keepOutput(worker, hidden, entry, 0);
+  }
   result.prefill.seconds = secondsSince(begin);
   for (const auto &prompt : request.prompts)
     result.prefill.tokens += int64_t(prompt.size());

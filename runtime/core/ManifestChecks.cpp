@@ -138,6 +138,8 @@ void checkEntry(const Entry &entry, const Manifest &manifest, const JsonReader &
     return;
   }
   checkTensor(entry.input("position"), "position", ElementType::i32, {batch}, inputs);
+  if (entry.name == "decode" && manifest.model.isPair())
+    checkTensor(entry.input("length"), "length", ElementType::i32, {batch}, inputs);
   if (entry.name == "prefill")
     checkTensor(entry.input("last"), "last", ElementType::i32, {batch}, inputs);
   auto shape = entry.name == "score" ? std::vector<int64_t>{batch, rows, vocab} : std::vector<int64_t>{batch, vocab};
@@ -151,10 +153,13 @@ void checkEntries(const Manifest &manifest, const JsonReader &where) {
         return;
     where.fail("the " + manifest.model.kind + " has no entry '" + name + "'");
   };
+  if (manifest.model.hasEncoder())
+    needs("encode");
   if (manifest.model.isEncoder())
-    return needs("encode");
-  needs("prefill");
+    return;
   needs("decode");
+  if (!manifest.model.isPair())
+    needs("prefill");
   for (const char *name : {"prefill", "score"}) {
     int64_t largest = 1;
     for (const Entry &entry : manifest.entries)

@@ -95,7 +95,7 @@ void checkRequest(const Manifest &manifest, const Request &request) {
     throw Error("expected a number of tokens of 0 or more, found " + std::to_string(request.maxTokens));
   checkSampling(request.sampling);
   checkTokenTypes(manifest, request);
-  if (request.wantOutput && !manifest.model.isEncoder() && !hasEntry(manifest, "score"))
+  if (request.wantOutput && !manifest.model.hasEncoder() && !hasEntry(manifest, "score"))
     throw Error("the package has no entry 'score', so it cannot give the logits of prompt positions");
   int64_t longest = 0;
   for (const auto &prompt : request.prompts)
@@ -112,7 +112,7 @@ void checkRequest(const Manifest &manifest, const Request &request) {
       if (token < 0 || token >= manifest.model.vocabSize)
         throw Error(name + ": token " + std::to_string(token) + " is not in the vocabulary, 0 to " +
                     std::to_string(manifest.model.vocabSize - 1));
-    if (manifest.model.isEncoder())
+    if (manifest.model.hasEncoder())
       checkEncoderLength(manifest, name, int64_t(prompt.size()), longest);
   }
 }
@@ -170,9 +170,7 @@ Result Session::generate(const Request &asked) {
   checkRequest(manifest(), request);
   engine.reset();
   auto run = std::make_shared<Run>(manifest(), std::move(request), engine.localRanks());
-  bool encoder = manifest().model.isEncoder();
-  engine.run(
-      [run, encoder](Worker &worker) { encoder ? run->generation.encoder(worker) : run->generation.decoder(worker); });
+  engine.run([run](Worker &worker) { run->generation.run(worker); });
   return std::move(run->result);
 }
 
