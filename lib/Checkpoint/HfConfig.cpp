@@ -27,6 +27,11 @@ constexpr Names gpt2Names[] = {
 constexpr Names bertNames[] = {{"rms_norm_eps", "layer_norm_eps"}};
 constexpr Names gemmaNames[] = {{"hidden_act", "hidden_activation"}};
 
+constexpr Names xlnetNames[] = {
+    {"hidden_size", "d_model"},       {"num_hidden_layers", "n_layer"},   {"num_attention_heads", "n_head"},
+    {"intermediate_size", "d_inner"}, {"rms_norm_eps", "layer_norm_eps"}, {"hidden_act", "ff_activation"},
+    {"head_dim", "d_head"},
+};
 constexpr Names t5Names[] = {
     {"hidden_size", "d_model"},
     {"num_hidden_layers", "num_layers"},
@@ -104,6 +109,7 @@ constexpr Family families[] = {
      .biases = true,
      .rotary = false,
      .names = bertNames},
+    {.name = "xlnet", .contextLength = 512, .normEps = 1e-12, .act = "gelu", .rotary = false, .names = xlnetNames},
     {.name = "t5", .contextLength = 512, .headDim = 64, .act = "relu", .tied = true, .rotary = false, .names = t5Names},
     {.name = "mt5", .contextLength = 512, .headDim = 64, .act = "gated-gelu", .rotary = false, .names = t5Names},
 };
@@ -308,6 +314,12 @@ void refuseVariants(const KeyReader &keys, const Family &family) {
     refuse("scale_attn_weights", true);
     refuse("scale_attn_by_inverse_layer_idx", false);
     refuse("add_cross_attention", false);
+  } else if (family.name == "xlnet") {
+    refuse("bi_data", false);
+    if (keys.string("attn_type").value_or("bi") != "bi")
+      keys.wrong("attn_type", "bi");
+    if (const json *clamp = keys.find("clamp_len"); clamp && *clamp != -1)
+      keys.wrong("clamp_len", "-1, as distances are not clamped");
   } else if (family.name == "bert") {
     refuse("is_decoder", false);
     if (keys.string("position_embedding_type").value_or("absolute") != "absolute")
@@ -372,6 +384,8 @@ ModelConfig readHfConfig(const json &config, const std::string &where) {
   readWindows(keys, *family, model);
   if (model.architecture.starts_with("gemma"))
     readGemma(keys, model);
+  if (family->name == "xlnet")
+    model.tokenTypes = 3;
   if (family->name == "bert")
     model.tokenTypes = keys.integer("type_vocab_size", 1, maxVocab).value_or(2);
   return model;

@@ -76,6 +76,8 @@ LogicalResult TwoStreamAttentionOp::verify() {
     return failure();
   ArrayRef<int64_t> x = shapeOf(getInput());
   int64_t inner = getHeads() * getHeadSize();
+  if (x[2] % 2)
+    return emitOpError() << "(C1) expected an even D, found " << getInput().getType();
   for (auto [name, weight] : {std::pair("wq", getWq()), {"wk", getWk()}, {"wv", getWv()}, {"wr", getWr()}})
     if (failed(expectShape(*this, weight, {inner, x[2]}, (Twine("(C1) ") + name).str())))
       return failure();

@@ -25,6 +25,7 @@ static constexpr Family families[] = {
     {"bert", makeBertImporter},
     {"t5", makeT5Importer},
     {"mt5", makeT5Importer},
+    {"xlnet", makeXlnetImporter},
 };
 
 static std::string familyNames() {

@@ -125,6 +125,7 @@ private:
 std::unique_ptr<ModelImporter> makeLlamaImporter(mlir::MLIRContext &, const Checkpoint &, const ImportOptions &);
 std::unique_ptr<ModelImporter> makeGemmaImporter(mlir::MLIRContext &, const Checkpoint &, const ImportOptions &);
 std::unique_ptr<ModelImporter> makeGpt2Importer(mlir::MLIRContext &, const Checkpoint &, const ImportOptions &);
+std::unique_ptr<ModelImporter> makeXlnetImporter(mlir::MLIRContext &, const Checkpoint &, const ImportOptions &);
 std::unique_ptr<ModelImporter> makeT5Importer(mlir::MLIRContext &, const Checkpoint &, const ImportOptions &);
 std::unique_ptr<ModelImporter> makeBertImporter(mlir::MLIRContext &, const Checkpoint &, const ImportOptions &);
 
