@@ -40,7 +40,7 @@ tp.mesh @mesh <["tp" = 2]>
 // CHECK-SAME: tensor<2x4xf32> {tp.global_type = tensor<2x6xf32>
 // CHECK-NOT: tp.all_
 // CHECK: tp.relative_scores {{.*}} -> tensor<2x2x3x3xf32>
-// CHECK-COUNT-2: tp.all_reduce
+// CHECK: tp.all_reduce sum %{{.*}}, %{{.*}} over ["tp"]
 // CHECK-NOT: tp.all_
 func.func @streams(%x: tensor<2x3x6xf32>, %g: tensor<2x3x6xf32>, %t: tensor<2x3xi32>, %wq: tensor<6x6xf32>, %wk: tensor<6x6xf32>, %wv: tensor<6x6xf32>,
     %wr: tensor<6x6xf32>, %wo: tensor<6x6xf32>, %c: tensor<6xf32>, %p: tensor<6xf32>, %s: tensor<6xf32>, %e: tensor<2x6xf32>, %m: tensor<2x3x3xf32>,
