@@ -29,7 +29,7 @@ namespace {
 /// A name with what is to be made of its tensor.
 struct View {
   std::string_view base;
-  bool transposed = false;
+  bool vector = false, matrix = false, transposed = false;
   std::optional<std::pair<int64_t, int64_t>> rows;
   float addend = 0;
 };
@@ -43,7 +43,7 @@ bool takeSuffix(std::string_view &text, std::string_view suffix) {
 
 /// Nothing when the name has none of the suffixes, or one that is not well formed.
 std::optional<View> parseView(std::string_view name) {
-  View view{name, false, std::nullopt, 0};
+  View view{name, false, false, false, std::nullopt, 0};
   view.addend = takeSuffix(view.base, "+1") ? 1 : 0;
   if (view.base.ends_with(']')) {
     size_t open = view.base.rfind('[');
@@ -61,6 +61,8 @@ std::optional<View> parseView(std::string_view name) {
     view.base = view.base.substr(0, open);
   }
   view.transposed = takeSuffix(view.base, ".T");
+  view.matrix = takeSuffix(view.base, ".M");
+  view.vector = takeSuffix(view.base, ".V");
   if (view.base.size() == name.size())
     return std::nullopt;
   return view;
@@ -70,11 +72,15 @@ TensorInfo viewOf(const TensorInfo &tensor, const View &view, const std::string 
   TensorInfo result = tensor;
   result.name = name;
   result.addend = view.addend;
+  if (view.vector)
+    result.shape = {tensor.elements()};
+  if (view.matrix && !tensor.shape.empty() && tensor.shape[0])
+    result.shape = {tensor.shape[0], tensor.elements() / tensor.shape[0]};
   if (view.transposed) {
-    if (tensor.shape.size() != 2)
+    if (result.shape.size() != 2)
       throw Error("expected a matrix, of which " + quote(name) + " is the transpose, found shape " +
-                  shapeText(tensor.shape));
-    result.stride = tensor.shape[1];
+                  shapeText(result.shape));
+    result.stride = result.shape[1];
     std::swap(result.shape[0], result.shape[1]);
   }
   if (view.rows) {

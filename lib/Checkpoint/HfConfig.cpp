@@ -27,6 +27,21 @@ constexpr Names gpt2Names[] = {
 constexpr Names bertNames[] = {{"rms_norm_eps", "layer_norm_eps"}};
 constexpr Names gemmaNames[] = {{"hidden_act", "hidden_activation"}};
 
+constexpr Names xlnetNames[] = {
+    {"hidden_size", "d_model"},       {"num_hidden_layers", "n_layer"},   {"num_attention_heads", "n_head"},
+    {"intermediate_size", "d_inner"}, {"rms_norm_eps", "layer_norm_eps"}, {"hidden_act", "ff_activation"},
+    {"head_dim", "d_head"},
+};
+constexpr Names t5Names[] = {
+    {"hidden_size", "d_model"},
+    {"num_hidden_layers", "num_layers"},
+    {"num_attention_heads", "num_heads"},
+    {"intermediate_size", "d_ff"},
+    {"head_dim", "d_kv"},
+    {"rms_norm_eps", "layer_norm_epsilon"},
+    {"max_position_embeddings", "n_positions"},
+};
+
 /// What `transformers` assumes when a key is absent, where families differ.
 struct Family {
   std::string_view name;
@@ -94,6 +109,9 @@ constexpr Family families[] = {
      .biases = true,
      .rotary = false,
      .names = bertNames},
+    {.name = "xlnet", .contextLength = 512, .normEps = 1e-12, .act = "gelu", .rotary = false, .names = xlnetNames},
+    {.name = "t5", .contextLength = 512, .headDim = 64, .act = "relu", .tied = true, .rotary = false, .names = t5Names},
+    {.name = "mt5", .contextLength = 512, .headDim = 64, .act = "gated-gelu", .rotary = false, .names = t5Names},
 };
 
 const Family *familyOf(std::string_view name) {
@@ -155,6 +173,26 @@ void readExperts(const KeyReader &keys, std::string_view family, ModelConfig &mo
     keys.wrong("decoder_sparse_step", "1, as experts in some layers only are not supported");
   if (const json *dense = keys.find("mlp_only_layers"); dense && !dense->empty())
     keys.wrong("mlp_only_layers", "an empty list, as experts in some layers only are not supported");
+}
+
+void readEncoderDecoder(const KeyReader &keys, std::string_view act, ModelConfig &model) {
+  EncoderDecoderConfig &more = model.encoderDecoder;
+  more.decoderLayers = keys.integer("num_decoder_layers", 1, maxLayers).value_or(model.layers);
+  more.buckets = keys.integer("relative_attention_num_buckets", 4, maxWidth).value_or(32);
+  more.maxDistance = keys.integer("relative_attention_max_distance", 2, maxContext).value_or(128);
+  if (more.buckets % 4 || more.maxDistance <= more.buckets / 2)
+    keys.wrong("relative_attention_num_buckets", "a multiple of 4 and at most relative_attention_max_distance, " +
+                                                     std::to_string(more.maxDistance) + ",");
+  more.decoderStart = keys.integer("decoder_start_token_id", 0, model.vocabSize - 1)
+                          .value_or(keys.integer("pad_token_id", 0, model.vocabSize - 1).value_or(0));
+  model.hiddenAct = keys.string("feed_forward_proj").value_or(std::string(act));
+  more.gated = model.hiddenAct.starts_with("gated-");
+  if (more.gated)
+    model.hiddenAct.erase(0, std::string_view("gated-").size());
+  // T5 means the tanh approximation by it.
+  if (more.gated && model.hiddenAct == "gelu")
+    model.hiddenAct = "gelu_new";
+  model.attentionScale = 1;
 }
 
 RopeScaling::Type scalingType(const std::string &name) {
@@ -276,6 +314,12 @@ void refuseVariants(const KeyReader &keys, const Family &family) {
     refuse("scale_attn_weights", true);
     refuse("scale_attn_by_inverse_layer_idx", false);
     refuse("add_cross_attention", false);
+  } else if (family.name == "xlnet") {
+    refuse("bi_data", false);
+    if (keys.string("attn_type").value_or("bi") != "bi")
+      keys.wrong("attn_type", "bi");
+    if (const json *clamp = keys.find("clamp_len"); clamp && *clamp != -1)
+      keys.wrong("clamp_len", "-1, as distances are not clamped");
   } else if (family.name == "bert") {
     refuse("is_decoder", false);
     if (keys.string("position_embedding_type").value_or("absolute") != "absolute")
@@ -335,9 +379,13 @@ ModelConfig readHfConfig(const json &config, const std::string &where) {
   model.attentionBias = family->qkvBias || model.attentionOutputBias;
   model.mlpBias = family->biases || keys.boolean("mlp_bias").value_or(false);
   readExperts(keys, family->name, model);
+  if (family->name == "t5" || family->name == "mt5")
+    readEncoderDecoder(keys, family->act, model);
   readWindows(keys, *family, model);
   if (model.architecture.starts_with("gemma"))
     readGemma(keys, model);
+  if (family->name == "xlnet")
+    model.tokenTypes = 3;
   if (family->name == "bert")
     model.tokenTypes = keys.integer("type_vocab_size", 1, maxVocab).value_or(2);
   return model;

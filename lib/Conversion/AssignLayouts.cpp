@@ -84,9 +84,9 @@ private:
 
 static bool isSupported(Operation *op) {
   return isElementwise(op) || isSplat(op) || isView(op) || isCollective(op) ||
-         isa<LinearOp, RmsNormOp, LayerNormOp, RopeOp, KvUpdateOp, SdpaOp, EmbeddingOp, TakeRowOp, RouteOp, ExpertUpOp,
-             ExpertDownOp, AllSliceOp, AsPartialOp, ShiftIndexOp, MaskPaddingOp, MeshOp, func::FuncOp, func::CallOp,
-             func::ReturnOp, ModuleOp>(op);
+         isa<LinearOp, RmsNormOp, LayerNormOp, RopeOp, KvUpdateOp, SdpaOp, EmbeddingOp, TakeRowOp, RouteOp,
+             RelativeBiasOp, SinusoidOp, RelativeScoresOp, ExpertUpOp, ExpertDownOp, AllSliceOp, AsPartialOp,
+             ShiftIndexOp, MaskPaddingOp, MeshOp, func::FuncOp, func::CallOp, func::ReturnOp, ModuleOp>(op);
 }
 
 LogicalResult AssignLayouts::checkOps() {
@@ -103,6 +103,9 @@ LogicalResult AssignLayouts::checkOps() {
   WalkResult result = getOperation().walk([&](Operation *op) -> WalkResult {
     if (!isSupported(op))
       return op->emitError() << "no CPU lowering for op '" << op->getName() << "'";
+    if (auto sdpa = dyn_cast<SdpaOp>(op); sdpa && sdpa.getValue().getType() != sdpa.getKey().getType())
+      return op->emitError() << "no CPU lowering for values of another type than the keys', "
+                             << sdpa.getValue().getType() << " and " << sdpa.getKey().getType();
     if (auto function = dyn_cast<func::FuncOp>(op)) {
       if (!llvm::hasSingleElement(function.getBody()))
         return op->emitError() << "no CPU lowering for a function without exactly one block";

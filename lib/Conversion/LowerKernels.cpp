@@ -71,6 +71,12 @@ static LogicalResult emit(KernelBuilder &b, Kernel &kernel) {
     emitRope(b, kernel);
   } else if (any(EmbeddingOp())) {
     emitEmbedding(b, kernel);
+  } else if (any(RelativeBiasOp())) {
+    emitRelativeBias(b, kernel);
+  } else if (any(RelativeScoresOp())) {
+    emitRelativeScores(b, kernel);
+  } else if (any(SinusoidOp())) {
+    emitSinusoid(b, kernel);
   } else if (any(RouteOp())) {
     emitRoute(b, kernel);
   } else if (any(ExpertUpOp())) {

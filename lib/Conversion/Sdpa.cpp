@@ -31,6 +31,7 @@ private:
   void softmax(int64_t r, Value first, ArrayRef<Value> scores);
   void addValues(Value block, int64_t column, int64_t vectors);
   void storeResult(Value r);
+  Value bias(int64_t r, Value first);
   Value queryHead(Value v);
   Value at(Value memory, Value r) { return memref::LoadOp::create(b, memory, r); }
 
@@ -41,7 +42,7 @@ private:
   int64_t batches, rows, heads, size, positions, keyHeads, group, window, tileRows, tiles, paddedSize;
   double softcap;
   bool causal, paired;
-  Value query, keys, values, target, positionTensor, lengthTensor,
+  Value query, keys, values, target, positionTensor, lengthTensor, biasTensor,
       headShift; // memory; headShift: head_offset mod group
   // Of this thread: scaled query, weights of a block, sums, [tileRows, ...]; maxima, totals, factors and bounds,
   // [tileRows].
@@ -63,6 +64,7 @@ SdpaKernel::SdpaKernel(KernelBuilder &b, Kernel &kernel) : b(b), kernel(kernel),
   keys = kernel.input(op.getKey()), values = kernel.input(op.getValue()), target = kernel.output(op.getResult());
   positionTensor = op.getPosition() ? kernel.input(op.getPosition()) : Value();
   lengthTensor = op.getLength() ? kernel.input(op.getLength()) : Value();
+  biasTensor = op.getBias() ? kernel.input(op.getBias()) : Value();
   paired = elementOf(op.getKey()).isBF16();
   tileRows = std::min<int64_t>(b.target.avx512 ? 6 : 2, rows * group);
   tiles = ceilDiv(rows * group, tileRows);
@@ -172,6 +174,14 @@ Value SdpaKernel::visible(Value bound, Value first, int64_t panel, bool above) {
                                b.broadcast(offset));
 }
 
+// The bias of row r for 16 keys from `first` on. A row that is not stored has some other row's.
+Value SdpaKernel::bias(int64_t r, Value first) {
+  Value v = b.add(firstRow, r), s = b.min(b.div(v, group), b.index(rows - 1));
+  Value head = b.max(b.min(queryHead(v), b.index(heads - 1)), b.index(0));
+  Value mask = positions % kKeyBlock ? b.mask(b.max(b.sub(b.index(positions), first), b.index(0))) : Value();
+  return b.load(biasTensor, {batch, head, s, first}, kLanes, mask);
+}
+
 // Weights of row r for a block into p, and the factor by which earlier sums shrink.
 void SdpaKernel::softmax(int64_t r, Value first, ArrayRef<Value> scores) {
   Value row = b.index(r), high = at(highs, row), low = at(lows, row);
@@ -184,6 +194,8 @@ void SdpaKernel::softmax(int64_t r, Value first, ArrayRef<Value> scores) {
     Value capped = score;
     if (softcap > 0)
       capped = b.mulf(b.splat(softcap), tanh(b, b.mulf(b.splat(1 / softcap), score)));
+    if (biasTensor)
+      capped = b.addf(capped, bias(r, b.add(first, int64_t(panel) * kLanes)));
     masked.push_back(arith::SelectOp::create(b, seen, capped, minusInfinity));
   }
   Value most = masked.front();

@@ -94,10 +94,60 @@ void decompose(AttentionOp op) {
   }
   double scale = op.getScale() ? op.getScale()->convertToDouble() : 1 / std::sqrt((double)op.getHeadSize());
   auto type = typeOf(q).clone(typeOf(op.getWo()).getElementType());
-  Value o = SdpaOp::create(b, l.loc, type, q, k, v, position, op.getLength(), Value(), op.getCausalAttr(),
+  Value o = SdpaOp::create(b, l.loc, type, q, k, v, position, op.getLength(), op.getBias(), Value(), op.getCausalAttr(),
                            b.getI64IntegerAttr(op.getHeads() / op.getKvHeads()), b.getF64FloatAttr(scale),
                            op.getWindowAttr(), op.getSoftcapAttr());
   results[0] = l.linear(l.mergeHeads(o), op.getWo(), op.getBo(), typeOf(op.getResult()).getElementType());
+  op->replaceAllUsesWith(results);
+  op->erase();
+}
+
+// Not causal, one key head for each query head or group.
+Value attendToAll(LayerBuilder &l, Value q, Value k, Value v, Value length, Value bias, double scale, Type element) {
+  OpBuilder &b = l.b;
+  int64_t group = typeOf(q).getDimSize(2) / typeOf(k).getDimSize(2);
+  return SdpaOp::create(b, l.loc, typeOf(q).clone(element), q, k, v, Value(), length, bias, Value(), UnitAttr(),
+                        b.getI64IntegerAttr(group), b.getF64FloatAttr(scale), b.getI64IntegerAttr(0),
+                        b.getF64FloatAttr(0));
+}
+
+void decompose(CrossAttentionOp op) {
+  OpBuilder b(op);
+  LayerBuilder l{b, op.getLoc()};
+  double scale = op.getScale() ? op.getScale()->convertToDouble() : 1 / std::sqrt((double)op.getHeadSize());
+  Value q = l.splitHeads(l.linear(op.getInput(), op.getWq(), Value()), op.getHeads(), op.getHeadSize());
+  Value o = attendToAll(l, q, op.getKeys(), op.getValues(), op.getLength(), Value(), scale,
+                        typeOf(op.getWo()).getElementType());
+  Value result = l.linear(l.mergeHeads(o), op.getWo(), Value(), typeOf(op.getResult()).getElementType());
+  op->replaceAllUsesWith(ValueRange(result));
+  op->erase();
+}
+
+void decompose(TwoStreamAttentionOp op) {
+  OpBuilder b(op);
+  LayerBuilder l{b, op.getLoc()};
+  int64_t heads = op.getHeads(), size = op.getHeadSize(), rows = typeOf(op.getInput()).getDimSize(1);
+  double scale = 1 / std::sqrt((double)size);
+  Value k = l.splitHeads(l.linear(op.getInput(), op.getWk(), Value()), heads, size);
+  Value v = l.splitHeads(l.linear(op.getInput(), op.getWv(), Value()), heads, size);
+  auto placesType = RankedTensorType::get({2 * rows, typeOf(op.getInput()).getDimSize(2)}, b.getF32Type());
+  Value relative = l.linear(SinusoidOp::create(b, l.loc, placesType, b.getI64IntegerAttr(rows)), op.getWr(), Value());
+  relative = tensor::ExpandShapeOp::create(b, l.loc, RankedTensorType::get({2 * rows, heads, size}, b.getF32Type()),
+                                           relative, SmallVector<ReassociationIndices>{{0}, {1, 2}});
+  SmallVector<Value> results;
+  for (Value stream : {Value(op.getInput()), Value(op.getQueryStream())}) {
+    if (!stream)
+      continue;
+    Value q = l.splitHeads(l.linear(stream, op.getWq(), op.getContentBias()), heads, size);
+    auto scoresType = RankedTensorType::get({typeOf(q).getDimSize(0), heads, rows, rows}, b.getF32Type());
+    bool content = results.empty();
+    Value scores = RelativeScoresOp::create(b, l.loc, scoresType, q, relative, op.getTypes(), op.getContentBias(),
+                                            op.getPositionBias(), op.getSegmentBias(), op.getSegments(), op.getMask(),
+                                            b.getF64FloatAttr(scale), content ? b.getUnitAttr() : UnitAttr());
+    Value o = attendToAll(l, q, k, v, op.getLength(), scores, scale, typeOf(op.getWo()).getElementType());
+    Type element = typeOf(op.getResults()[results.size()]).getElementType();
+    results.push_back(l.linear(l.mergeHeads(o), op.getWo(), Value(), element));
+  }
   op->replaceAllUsesWith(results);
   op->erase();
 }
@@ -154,6 +204,10 @@ struct DecomposeLayers : tp::impl::DecomposeLayersBase<DecomposeLayers> {
     getOperation().walk([](Operation *op) {
       if (auto attention = dyn_cast<AttentionOp>(op))
         decompose(attention);
+      else if (auto cross = dyn_cast<CrossAttentionOp>(op))
+        decompose(cross);
+      else if (auto streams = dyn_cast<TwoStreamAttentionOp>(op))
+        decompose(streams);
       else if (auto mlp = dyn_cast<MlpOp>(op))
         decompose(mlp);
       else if (auto moe = dyn_cast<MoeOp>(op))

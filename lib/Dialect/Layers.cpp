@@ -46,8 +46,60 @@ LogicalResult AttentionOp::verify() {
   }
   if (getRotary() && getRotary()->rotating(size) > size)
     return emitOpError() << "(C2) expected the rotary dim to be at most head_size " << size;
+  ArrayRef<int64_t> in = shapeOf(getInput());
+  int64_t keys = getKCache() ? shapeOf(getKCache())[1] : in[1];
+  if (failed(expectShape(*this, getBias(), {in[0], heads, in[1], keys}, "(C6) bias")))
+    return failure();
   return success(succeeded(expectShape(*this, getResult(), shapeOf(getInput()), "(C4) result")) &&
                  succeeded(expectShape(*this, getLength(), {shapeOf(getInput())[0]}, "(C5) length")));
+}
+
+LogicalResult CrossAttentionOp::verify() {
+  int64_t heads = getHeads(), kvHeads = getKvHeads(), size = getHeadSize();
+  if (heads % kvHeads != 0)
+    return emitOpError() << "(C1) expected heads to be a multiple of kv_heads, found " << heads << " and " << kvHeads;
+  if (failed(expectRank(*this, getInput(), 3, "(C2) input")) || failed(expectRank(*this, getKeys(), 4, "(C2) keys")))
+    return failure();
+  int64_t b = shapeOf(getInput())[0], d = shapeOf(getInput())[2];
+  SmallVector<int64_t> keys = {b, shapeOf(getKeys())[1], kvHeads, size};
+  if (failed(expectShape(*this, getWq(), {heads * size, d}, "(C2) wq")) ||
+      failed(expectShape(*this, getWo(), {d, heads * size}, "(C2) wo")) ||
+      failed(expectShape(*this, getKeys(), keys, "(C2) keys")) ||
+      failed(expectShape(*this, getValues(), keys, "(C2) values")) ||
+      failed(expectShape(*this, getLength(), {b}, "(C2) length")))
+    return failure();
+  return expectShape(*this, getResult(), shapeOf(getInput()), "(C3) result");
+}
+
+LogicalResult TwoStreamAttentionOp::verify() {
+  if (failed(expectRank(*this, getInput(), 3, "(C1) input")))
+    return failure();
+  ArrayRef<int64_t> x = shapeOf(getInput());
+  int64_t inner = getHeads() * getHeadSize();
+  if (x[2] % 2)
+    return emitOpError() << "(C1) expected an even D, found " << getInput().getType();
+  for (auto [name, weight] : {std::pair("wq", getWq()), {"wk", getWk()}, {"wv", getWv()}, {"wr", getWr()}})
+    if (failed(expectShape(*this, weight, {inner, x[2]}, (Twine("(C1) ") + name).str())))
+      return failure();
+  for (auto [name, bias] : {std::pair("content_bias", getContentBias()),
+                            {"position_bias", getPositionBias()},
+                            {"segment_bias", getSegmentBias()}})
+    if (failed(expectShape(*this, bias, {inner}, (Twine("(C1) ") + name).str())))
+      return failure();
+  if (failed(expectShape(*this, getWo(), {x[2], inner}, "(C1) wo")) ||
+      failed(expectShape(*this, getSegments(), {2, inner}, "(C1) segments")) ||
+      failed(expectShape(*this, getQueryStream(), x, "(C1) query")) ||
+      failed(expectShape(*this, getTypes(), {x[0], x[1]}, "(C1) types")) ||
+      failed(expectShape(*this, getMask(), {x[0], x[1], x[1]}, "(C1) mask")) ||
+      failed(expectShape(*this, getLength(), {x[0]}, "(C1) length")))
+    return failure();
+  size_t streams = getQueryStream() ? 2 : 1;
+  if (getResults().size() != streams)
+    return emitOpError() << "(C2) expected " << streams << " results, found " << getResults().size();
+  for (Value result : getResults())
+    if (failed(expectShape(*this, result, x, "(C2) result")))
+      return failure();
+  return success();
 }
 
 LogicalResult MlpOp::verify() {

@@ -171,6 +171,8 @@ LogicalResult SdpaOp::verify() {
       failed(expectShape(*this, getLength(), {q[0]}, "(C3) length")) ||
       failed(expectShape(*this, getHeadOffset(), {}, "(C3) head_offset")))
     return failure();
+  if (failed(expectShape(*this, getBias(), {q[0], q[2], q[1], k[1]}, "(C1) bias")))
+    return failure();
   if (!getHeadOffset() && q[2] != k[2] * (int64_t)getGroup())
     return emitOpError() << "(C2) expected " << k[2] * getGroup() << " query heads (" << k[2]
                          << " key heads in groups of " << getGroup() << "), found " << q[2];
@@ -196,6 +198,8 @@ ShardingRule SdpaOp::getShardingRule() {
   }
   if (getLength())
     b.operand({batch});
+  if (getBias())
+    b.operand({batch, heads, s, t});
   if (getHeadOffset())
     b.operand({});
   b.result({batch, s, heads, ev});

@@ -25,7 +25,8 @@ private:
   Value norm(Value x, const Arguments &arguments, StringRef key);
 
   bool gguf;
-  std::string prefix; // an encoder saved by itself has none
+  std::string prefix;               // an encoder saved by itself has none
+  std::string normWeight, normBias; // suffixes; gamma and beta in old checkpoints
 };
 
 } // namespace
@@ -34,6 +35,9 @@ BertImporter::BertImporter(MLIRContext &context, const Checkpoint &checkpoint, c
     : ModelImporter(context, checkpoint, options), gguf(checkpoint.format() == "gguf") {
   activation();
   prefix = checkpoint.find("bert.embeddings.word_embeddings.weight") ? "bert." : "";
+  bool old = checkpoint.find(prefix + "embeddings.LayerNorm.gamma");
+  normWeight = old ? ".gamma" : ".weight";
+  normBias = old ? ".beta" : ".bias";
 }
 
 // Entries for short, middle and the longest prompts: all rows of an entry are computed.
@@ -55,15 +59,15 @@ SmallVector<Input> BertImporter::inputs(int64_t rows) const {
 
 SmallVector<Parameter> BertImporter::modelParameters() const {
   int64_t d = config.hiddenSize;
-  auto name = [&](const char *inGguf, const char *inHuggingFace) {
+  auto name = [&](const char *inGguf, const std::string &inHuggingFace) {
     return gguf ? std::string(inGguf) : prefix + "embeddings." + inHuggingFace;
   };
   return {parameter("table", name("token_embd.weight", "word_embeddings.weight"), {config.vocabSize, d}),
           parameter("position_table", name("position_embd.weight", "position_embeddings.weight"),
                     {config.contextLength, d}),
           parameter("type_table", name("token_types.weight", "token_type_embeddings.weight"), {config.tokenTypes, d}),
-          parameter("norm", name("token_embd_norm.weight", "LayerNorm.weight"), {d}),
-          parameter("norm_bias", name("token_embd_norm.bias", "LayerNorm.bias"), {d})};
+          parameter("norm", name("token_embd_norm.weight", "LayerNorm" + normWeight), {d}),
+          parameter("norm_bias", name("token_embd_norm.bias", "LayerNorm" + normBias), {d})};
 }
 
 SmallVector<Parameter> BertImporter::layerParameters(int64_t n) const {
@@ -73,8 +77,9 @@ SmallVector<Parameter> BertImporter::layerParameters(int64_t n) const {
   auto add = [&](StringRef weightKey, StringRef biasKey, StringRef inGguf, StringRef inHuggingFace,
                  ArrayRef<int64_t> shape) {
     std::string name = start + (gguf ? inGguf : inHuggingFace).str();
-    result.push_back(parameter(weightKey, name + ".weight", shape));
-    result.push_back(parameter(biasKey, name + ".bias", shape.front()));
+    bool isNorm = shape.size() == 1;
+    result.push_back(parameter(weightKey, name + (isNorm ? normWeight : ".weight"), shape));
+    result.push_back(parameter(biasKey, name + (isNorm ? normBias : ".bias"), shape.front()));
   };
   add("wq", "bq", "attn_q", "attention.self.query", {d, d});
   add("wk", "bk", "attn_k", "attention.self.key", {d, d});

@@ -11,11 +11,21 @@ struct Family {
 } // namespace
 
 static constexpr Family families[] = {
-    {"llama", makeLlamaImporter},       {"mistral", makeLlamaImporter}, {"mixtral", makeLlamaImporter},
-    {"qwen2", makeLlamaImporter},       {"qwen3", makeLlamaImporter},   {"qwen3_moe", makeLlamaImporter},
-    {"gemma", makeGemmaImporter},       {"gemma2", makeGemmaImporter},  {"gemma3", makeGemmaImporter}, // GGUF
-    {"gemma3_text", makeGemmaImporter},                                                                // Hugging Face
-    {"gpt2", makeGpt2Importer},         {"bert", makeBertImporter},
+    {"llama", makeLlamaImporter},
+    {"mistral", makeLlamaImporter},
+    {"mixtral", makeLlamaImporter},
+    {"qwen2", makeLlamaImporter},
+    {"qwen3", makeLlamaImporter},
+    {"qwen3_moe", makeLlamaImporter},
+    {"gemma", makeGemmaImporter},
+    {"gemma2", makeGemmaImporter},
+    {"gemma3", makeGemmaImporter},      // GGUF
+    {"gemma3_text", makeGemmaImporter}, // Hugging Face
+    {"gpt2", makeGpt2Importer},
+    {"bert", makeBertImporter},
+    {"t5", makeT5Importer},
+    {"mt5", makeT5Importer},
+    {"xlnet", makeXlnetImporter},
 };
 
 static std::string familyNames() {

@@ -51,7 +51,7 @@ Value ModelImporter::attention(Value x, Arguments &a, const AttentionForm &form)
   auto scale = config.attentionScale ? b.getF64FloatAttr(config.attentionScale) : FloatAttr();
   auto op = AttentionOp::create(b, loc, types, x, a["wq"], a["wk"], a["wv"], a["wo"], a["bq"], a["bk"], a["bv"],
                                 a["bo"], a["q_norm"], a["k_norm"], a["k"], a["v"], a["position"], a["length"],
-                                b.getI64IntegerAttr(config.heads), b.getI64IntegerAttr(config.kvHeads),
+                                a["bias"], b.getI64IntegerAttr(config.heads), b.getI64IntegerAttr(config.kvHeads),
                                 b.getI64IntegerAttr(config.headDim), form.rotary,
                                 form.causal ? b.getUnitAttr() : UnitAttr(), b.getI64IntegerAttr(form.window), scale,
                                 b.getF64FloatAttr(config.normEps), b.getF64FloatAttr(config.attentionSoftcap));
@@ -153,8 +153,8 @@ void ModelImporter::addEntry(StringRef entryName, int64_t rows, Head head) {
     signature.add("last", indices({batch}), kInput, "last");
   for (const Parameter &p : modelParameters())
     signature.add(p.key, p.type, kParameter, p.name);
-  for (int64_t n = 0; n < config.layers; ++n) {
-    for (const State &state : layerStates())
+  for (int64_t n = stack().first; n < stack().second; ++n) {
+    for (const State &state : layerStates(n))
       signature.add(keyOf(n, state.key), state.type, kState, keyOf(n, state.key));
     for (const Parameter &p : layerParameters(n))
       signature.add(keyOf(n, p.key), p.type, kParameter, p.name);
@@ -166,7 +166,7 @@ void ModelImporter::addEntry(StringRef entryName, int64_t rows, Head head) {
   addBody(function, signature, rows, head);
   function.setType(b.getFunctionType(signature.types, signature.resultTypes));
   function.setAllResultAttrs(signature.resultAttributes);
-  for (int64_t n = 0; n < config.layers; ++n)
+  for (int64_t n = stack().first; n < stack().second; ++n)
     if (!module->lookupSymbol(layerName(n, rows)))
       addLayer(n, rows);
 }
@@ -178,9 +178,9 @@ void ModelImporter::addBody(func::FuncOp function, Signature &signature, int64_t
   for (auto [key, argument] : llvm::zip_equal(signature.keys, body->getArguments()))
     arguments.add(key, argument);
   Value x = embed(arguments, rows);
+  prepare(arguments, rows);
   SmallVector<Value> returned(1);
-  SmallVector<State> states = layerStates();
-  for (int64_t n = 0; n < config.layers; ++n) {
+  for (int64_t n = stack().first; n < stack().second; ++n) {
     func::CallOp call = callLayer(x, n, rows, arguments);
     x = call.getResult(0);
     llvm::append_range(returned, call.getResults().drop_front());
@@ -194,8 +194,8 @@ void ModelImporter::addBody(func::FuncOp function, Signature &signature, int64_t
                                         SmallVector<ReassociationIndices>{{0}, {1, 2}});
   returned[0] = x;
   signature.addResult(x.getType(), kOutput, outputName());
-  for (int64_t n = 0; n < config.layers; ++n)
-    for (const State &state : states)
+  for (int64_t n = stack().first; n < stack().second; ++n)
+    for (const State &state : layerStates(n))
       signature.addResult(state.type, kState, keyOf(n, state.key));
   func::ReturnOp::create(b, loc, returned);
 }
@@ -210,9 +210,9 @@ std::string ModelImporter::layerName(int64_t n, int64_t rows) const {
 func::CallOp ModelImporter::callLayer(Value x, int64_t n, int64_t rows, const Arguments &arguments) {
   SmallVector<Value> operands = {x};
   SmallVector<Type> types = {x.getType()};
-  for (const std::string &input : layerInputs())
+  for (const std::string &input : layerInputs(n))
     operands.push_back(arguments[input]);
-  for (const State &state : layerStates()) {
+  for (const State &state : layerStates(n)) {
     operands.push_back(arguments[keyOf(n, state.key)]);
     types.push_back(state.type);
   }
@@ -232,9 +232,10 @@ void ModelImporter::addLayer(int64_t n, int64_t rows) {
     types.push_back(type);
   };
   SmallVector<Input> all = inputs(rows);
-  for (const std::string &name : layerInputs())
+  llvm::append_range(all, prepared(rows));
+  for (const std::string &name : layerInputs(n))
     add(name, llvm::find_if(all, [&](const Input &input) { return input.name == name; })->type);
-  for (const State &state : layerStates()) {
+  for (const State &state : layerStates(n)) {
     add(state.key, state.type);
     results.push_back(state.type);
   }
@@ -248,7 +249,7 @@ void ModelImporter::addLayer(int64_t n, int64_t rows) {
   for (auto [key, argument] : llvm::zip_equal(keys, body->getArguments().drop_front()))
     arguments.add(key, argument);
   SmallVector<Value> returned = {layer(body->getArgument(0), arguments, n)};
-  for (const State &state : layerStates())
+  for (const State &state : layerStates(n))
     returned.push_back(arguments[state.key]);
   func::ReturnOp::create(b, loc, returned);
 }

@@ -53,6 +53,14 @@ protected:
   virtual llvm::SmallVector<Input> inputs(int64_t) const { return {{"position", indices({batch})}}; }
   virtual llvm::SmallVector<std::string> layerInputs() const { return {"position"}; }
   virtual llvm::SmallVector<State> layerStates() const { return {{"k", cacheType}, {"v", cacheType}}; }
+  // The layers of the entry that is being written, [first, end).
+  virtual std::pair<int64_t, int64_t> stack() const { return {0, config.layers}; }
+  // The same of one layer, where kinds differ.
+  virtual llvm::SmallVector<std::string> layerInputs(int64_t) const { return layerInputs(); }
+  virtual llvm::SmallVector<State> layerStates(int64_t) const { return layerStates(); }
+  // Values that prepare() adds to the arguments and that layers get too: made once for all of them.
+  virtual llvm::SmallVector<Input> prepared(int64_t) const { return {}; }
+  virtual void prepare(Arguments &, int64_t) {}
   virtual llvm::SmallVector<Parameter> modelParameters() const = 0;
   virtual llvm::SmallVector<Parameter> layerParameters(int64_t n) const = 0;
   // Layers of one kind differ in their weights alone.
@@ -85,7 +93,7 @@ protected:
     int64_t window = 0; // 0: none
   };
   // tp.attention with the arguments wq, wk, wv, wo, bq, bk, bv, bo, q_norm, k_norm, k, v (caches, replaced by the new
-  // ones), position and length, as far as they are there.
+  // ones), position, length and bias, as far as they are there.
   mlir::Value attention(mlir::Value x, Arguments &arguments, const AttentionForm &form);
   // tp.mlp with gate, up, down, gate_bias, up_bias, down_bias, as far as they are there; with a router, tp.moe.
   mlir::Value mlp(mlir::Value x, const Arguments &arguments);
@@ -117,6 +125,8 @@ private:
 std::unique_ptr<ModelImporter> makeLlamaImporter(mlir::MLIRContext &, const Checkpoint &, const ImportOptions &);
 std::unique_ptr<ModelImporter> makeGemmaImporter(mlir::MLIRContext &, const Checkpoint &, const ImportOptions &);
 std::unique_ptr<ModelImporter> makeGpt2Importer(mlir::MLIRContext &, const Checkpoint &, const ImportOptions &);
+std::unique_ptr<ModelImporter> makeXlnetImporter(mlir::MLIRContext &, const Checkpoint &, const ImportOptions &);
+std::unique_ptr<ModelImporter> makeT5Importer(mlir::MLIRContext &, const Checkpoint &, const ImportOptions &);
 std::unique_ptr<ModelImporter> makeBertImporter(mlir::MLIRContext &, const Checkpoint &, const ImportOptions &);
 
 } // namespace tp

@@ -61,6 +61,7 @@ const KernelRegistry &KernelRegistry::builtin() {
     addTensorOpKernels(result);
     addLayerKernels(result);
     addExpertKernels(result);
+    addRelativeKernels(result);
     addCollectiveKernels(result);
     addArithKernels(result);
     addMathKernels(result);

@@ -66,6 +66,7 @@ static LogicalResult runAttention(RankCall &call) {
   attention.softcap = op.getSoftcap().convertToDouble();
   const Tensor &length = call[op.getLength()];
   attention.lengths = length ? length.ints() : nullptr;
+  attention.bias = floatsOrNull(call[op.getBias()]);
   attention.scale = op.getScale() ? op.getScale()->convertToDouble() : 1.0 / std::sqrt(static_cast<double>(size));
   std::vector<float> attended(q.size());
   attention.run(q.data(), keys, values, attended.data());

@@ -187,6 +187,9 @@ void Attention::runRow(int64_t b, int64_t s, int64_t h, const float *query, cons
   if (softcap > 0)
     for (float &score : scores)
       score = softcap * std::tanh(score / softcap);
+  if (bias)
+    for (int64_t t = begin; t < end; ++t)
+      scores[t - begin] += bias[((b * heads + h) * seq + s) * length + t];
   float most = *std::max_element(scores.begin(), scores.end());
   double sum = 0;
   for (float &score : scores)

@@ -38,6 +38,7 @@ struct Attention {
   int64_t length, keyHeads, valueSize; // key [batch, length, keyHeads, size], value [.., valueSize]
   int64_t group, headOffset = 0, window = 0;
   const int64_t *positions = nullptr, *lengths = nullptr;
+  const float *bias = nullptr; // [batch, heads, seq, length]
   bool causal = false;
   float scale = 1, softcap = 0;
 

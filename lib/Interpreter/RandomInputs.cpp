@@ -54,6 +54,8 @@ static std::optional<int64_t> boundOfUse(OpOperand &use) {
     return size(attention.getKCache() ? attention.getKCache() : attention.getInput(), 1) + 1;
   if (auto sdpa = dyn_cast<SdpaOp>(op); sdpa && isLength(sdpa))
     return size(sdpa.getKey(), 1) + 1;
+  if (auto cross = dyn_cast<CrossAttentionOp>(op))
+    return size(cross.getKeys(), 1) + 1;
   if (auto attention = dyn_cast<AttentionOp>(op); attention && attention.getKCache())
     return size(attention.getKCache(), 1) - size(attention.getInput(), 1) + 1;
   if (auto sdpa = dyn_cast<SdpaOp>(op))

@@ -96,6 +96,7 @@ static LogicalResult runSdpa(RankCall &call) {
   attention.window = op.getWindow();
   attention.positions = intsOrNull(call[op.getPosition()]);
   attention.lengths = intsOrNull(call[op.getLength()]);
+  attention.bias = floatsOrNull(call[op.getBias()]);
   attention.softcap = op.getSoftcap().convertToDouble();
   attention.causal = op.getCausal();
   attention.scale = op.getScale().convertToDouble();

@@ -16,6 +16,7 @@ Json modelJson(const PackageModel &model) {
           {"vocab_size", model.vocabSize},
           {"hidden_size", model.hiddenSize},
           {"layers", model.layers},
+          {"token_types", model.tokenTypes},
           {"dtype", model.dtype}};
 }
 
@@ -98,7 +99,10 @@ Json specialJson(const PackageModel &model) {
   for (int64_t id : model.eos)
     if (known(id))
       eos.push_back(id);
-  return {{"bos", bos ? Json(*model.bos) : Json()}, {"add_bos", bos && model.addBos}, {"eos", eos}};
+  Json special = {{"bos", bos ? Json(*model.bos) : Json()}, {"add_bos", bos && model.addBos}, {"eos", eos}};
+  if (model.kind == "encoder_decoder")
+    special["decoder_start"] = model.decoderStart;
+  return special;
 }
 
 void addSizes(Json &json, const PackageInputs &inputs, const FilePlan &plan) {

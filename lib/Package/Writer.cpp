@@ -15,10 +15,12 @@ PackageModel PackageModel::from(const ModelConfig &config) {
   model.vocabSize = config.vocabSize;
   model.hiddenSize = config.hiddenSize;
   model.layers = config.layers;
+  model.tokenTypes = config.tokenTypes;
   if (config.bosId >= 0)
     model.bos = config.bosId;
   model.addBos = config.addBos;
   model.eos = config.eosIds;
+  model.decoderStart = config.encoderDecoder.decoderStart;
   model.chatTemplate = config.chatTemplate;
   return model;
 }

@@ -32,7 +32,7 @@ private:
   InFlightDiagnostic error(Operation *op) { return op->emitError() << "after phase " << phase << ": "; }
 
   LogicalResult check(Operation *op) {
-    if (isa<AttentionOp, MlpOp, MoeOp, LogitsOp>(op))
+    if (isa<AttentionOp, CrossAttentionOp, TwoStreamAttentionOp, MlpOp, MoeOp, LogitsOp>(op))
       return error(op) << "expected ops, found the layer " << op->getName();
     if (phase == "propagate")
       return checkSharded(op);

@@ -113,6 +113,15 @@ struct ApplyStrategy : tp::impl::ApplyStrategyBase<ApplyStrategy> {
                            attention.getBk(), attention.getBv()})
           splitWeight(rows, 0, attention.getHeadSize());
         splitWeight(attention.getWo(), 1, attention.getHeadSize());
+      } else if (auto cross = dyn_cast<CrossAttentionOp>(op)) {
+        splitWeight(cross.getWq(), 0, cross.getHeadSize());
+        splitWeight(cross.getWo(), 1, cross.getHeadSize());
+      } else if (auto streams = dyn_cast<TwoStreamAttentionOp>(op)) {
+        for (Value rows : {streams.getWq(), streams.getWk(), streams.getWv(), streams.getWr(), streams.getContentBias(),
+                           streams.getPositionBias(), streams.getSegmentBias()})
+          splitWeight(rows, 0, streams.getHeadSize());
+        splitWeight(streams.getSegments(), 1, streams.getHeadSize());
+        splitWeight(streams.getWo(), 1, streams.getHeadSize());
       } else if (auto mlp = dyn_cast<MlpOp>(op)) {
         for (Value rows : {mlp.getGate(), mlp.getUp(), mlp.getGateBias(), mlp.getUpBias()})
           splitWeight(rows, 0);

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <span>
 
 using namespace tp::rt;
 
@@ -52,8 +53,12 @@ const TextCodec &codecOf(const tp_package *package) {
 
 Request requestOf(const tp_request &from) {
   Request request;
-  for (int64_t i = 0; i < from.prompt_count; ++i)
-    request.prompts.emplace_back(from.prompts[i].tokens, from.prompts[i].tokens + from.prompts[i].count);
+  for (const tp_prompt &prompt : std::span(from.prompts, size_t(from.prompt_count))) {
+    request.prompts.emplace_back(prompt.tokens, prompt.tokens + prompt.count);
+    auto &types = request.tokenTypes.emplace_back();
+    if (prompt.token_types)
+      types.assign(prompt.token_types, prompt.token_types + prompt.count);
+  }
   request.maxTokens = from.max_tokens;
   request.ignoreEos = from.ignore_eos != 0;
   request.wantOutput = from.want_output != 0;

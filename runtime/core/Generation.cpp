@@ -75,9 +75,26 @@ const Entry &Generation::encodeFor(const Manifest &manifest, int64_t length) {
   return *best; // an encoder has one: checked with the manifest
 }
 
-void Generation::decoder(Worker &worker) {
-  prefill(worker);
+// A decoder goes through the prompt itself; one that has an encoder starts from a token of its own.
+void Generation::run(Worker &worker) {
+  if (manifest.model.hasEncoder())
+    encode(worker);
+  if (manifest.model.isEncoder())
+    return;
+  if (manifest.model.isPair())
+    startDecoder(worker);
+  else
+    prefill(worker);
   decodeSteps(worker);
+}
+
+void Generation::startDecoder(Worker &worker) {
+  if (!worker.first())
+    return;
+  RankView &view = viewOf(worker);
+  std::fill(view.position.begin(), view.position.end(), 0);
+  for (size_t i = 0; i < request.prompts.size() && request.maxTokens > 0; ++i)
+    view.feeds[i] = {manifest.decoderStart, 1};
 }
 
 void Generation::prefill(Worker &worker) {
@@ -107,6 +124,7 @@ void Generation::fillChunk(Worker &worker, const Entry &entry, int64_t start) {
   int32_t *tokens = worker.data<int32_t>(*entry.input("tokens"));
   int32_t *position = worker.data<int32_t>(*entry.input("position"));
   const Tensor *lastTensor = entry.input("last");
+  fillPositions(worker, entry, [start](size_t) { return start; });
   for (int64_t slot = 0; slot < manifest.batch; ++slot) {
     int64_t real = std::clamp<int64_t>(lengthOf(slot) - start, 0, entry.rows);
     int32_t *row = tokens + slot * entry.rows;
@@ -117,6 +135,17 @@ void Generation::fillChunk(Worker &worker, const Entry &entry, int64_t start) {
     if (lastTensor)
       worker.data<int32_t>(*lastTensor)[slot] = int32_t(std::max<int64_t>(real - 1, 0));
   }
+}
+
+// The position of each row, for models that look it up.
+void Generation::fillPositions(Worker &worker, const Entry &entry, const std::function<int64_t(size_t)> &first) {
+  const Tensor *tensor = entry.input("positions");
+  if (!tensor)
+    return;
+  int32_t *positions = worker.data<int32_t>(*tensor);
+  for (size_t slot = 0; slot < size_t(manifest.batch); ++slot)
+    for (int64_t row = 0; row < entry.rows; ++row)
+      *positions++ = int32_t(first(slot) + row);
 }
 
 // Takes the first token of the sequences whose prompt ends in this chunk.
@@ -174,7 +203,7 @@ Finish Generation::finishOf(int64_t sequence, int32_t token, bool stopped) const
   if (count >= request.maxTokens)
     return Finish::length;
   // The token would be fed at this position, and the cache has no room for it.
-  if (lengthOf(sequence) + count - 1 >= manifest.maxSeq)
+  if (startOf(sequence) + count - 1 >= manifest.maxSeq)
     return Finish::maxSeq;
   return stopped ? Finish::stopped : Finish::none;
 }
@@ -216,39 +245,55 @@ bool Generation::agreeOnFeeds(Worker &worker) {
 
 void Generation::fillStep(Worker &worker, const Entry &entry) {
   RankView &view = viewOf(worker);
+  if (const Tensor *lengths = entry.input("length"))
+    for (int64_t slot = 0; slot < manifest.batch; ++slot)
+      worker.data<int32_t>(*lengths)[slot] = int32_t(lengthOf(slot));
   int32_t *tokens = worker.data<int32_t>(*entry.input("tokens"));
   int32_t *position = worker.data<int32_t>(*entry.input("position"));
+  auto next = [&](size_t slot) { return std::min<int64_t>(view.position[slot], manifest.maxSeq - 1); };
+  fillPositions(worker, entry, next);
   for (size_t slot = 0; slot < view.feeds.size(); ++slot) {
     // A finished sequence runs along: it writes behind its own end, where nobody reads.
     tokens[slot] = view.feeds[slot].token;
-    position[slot] = std::min(view.position[slot], int32_t(manifest.maxSeq - 1));
+    position[slot] = int32_t(next(slot));
     if (view.feeds[slot].live)
       ++view.position[slot];
   }
 }
 
-void Generation::encoder(Worker &worker) {
+void Generation::fillEncoder(Worker &worker, const Entry &entry) {
+  auto fill = [&](const std::vector<std::vector<int32_t>> &lists, const Tensor &tensor) {
+    int32_t *row = worker.data<int32_t>(tensor);
+    for (size_t slot = 0; slot < size_t(manifest.batch); ++slot, row += entry.rows) {
+      std::fill_n(row, entry.rows, 0);
+      if (slot < lists.size())
+        std::copy(lists[slot].begin(), lists[slot].end(), row);
+    }
+  };
+  fill(request.prompts, *entry.input("tokens"));
+  if (const Tensor *types = entry.input("token_types"))
+    fill(request.tokenTypes, *types);
+  fillPositions(worker, entry, [](size_t) { return 0; });
+  if (const Tensor *lengths = entry.input("length"))
+    for (int64_t slot = 0; slot < manifest.batch; ++slot)
+      worker.data<int32_t>(*lengths)[slot] = int32_t(lengthOf(slot));
+}
+
+void Generation::encode(Worker &worker) {
   const Entry &entry = encodeFor(manifest, longest);
   const Tensor &hidden = *entry.output("hidden");
   auto begin = Clock::now();
-  if (worker.first()) {
-    int32_t *tokens = worker.data<int32_t>(*entry.input("tokens"));
-    for (int64_t slot = 0; slot < manifest.batch; ++slot) {
-      int64_t length = lengthOf(slot);
-      if (length > 0)
-        std::copy_n(request.prompts[size_t(slot)].begin(), length, tokens + slot * entry.rows);
-      std::fill(tokens + slot * entry.rows + length, tokens + (slot + 1) * entry.rows, 0);
-      if (const Tensor *lengths = entry.input("length"))
-        worker.data<int32_t>(*lengths)[slot] = int32_t(length);
-    }
-  }
+  if (worker.first())
+    fillEncoder(worker, entry);
   worker.barrier();
   worker.call(entry);
   worker.barrier();
   if (!isRoot(worker))
     return;
-  shapeOutput(hidden.shape[2]);
-  keepOutput(worker, hidden, entry, 0);
+  if (request.wantOutput || manifest.model.isEncoder()) {
+    shapeOutput(hidden.shape[2]);
+    keepOutput(worker, hidden, entry, 0);
+  }
   result.prefill.seconds = secondsSince(begin);
   for (const auto &prompt : request.prompts)
     result.prefill.tokens += int64_t(prompt.size());

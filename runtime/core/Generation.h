@@ -11,9 +11,7 @@ public:
   // `result` is filled by rank 0's first thread.
   Generation(const Manifest &manifest, const Request &request, int localRanks, Result &result);
 
-  // The job of a decoder, of an encoder.
-  void decoder(Worker &worker);
-  void encoder(Worker &worker);
+  void run(Worker &worker);
 
   // The entry for the next chunk, at position `start` with `remaining` rows to go: the smallest that holds them when at
   // most half as much again is padding (or nothing smaller is there), else the largest that they fill.
@@ -33,8 +31,12 @@ private:
     bool more = false;
   };
 
+  void encode(Worker &worker);
+  void startDecoder(Worker &worker);
   void prefill(Worker &worker);
   void fillChunk(Worker &worker, const Entry &entry, int64_t start);
+  void fillPositions(Worker &worker, const Entry &entry, const std::function<int64_t(size_t slot)> &first);
+  void fillEncoder(Worker &worker, const Entry &entry);
   void harvestChunk(Worker &worker, const Entry &entry, int64_t start);
   void keepOutput(Worker &worker, const Tensor &tensor, const Entry &entry, int64_t start);
   void decodeSteps(Worker &worker);
@@ -45,6 +47,8 @@ private:
   void shapeOutput(int64_t width);
   RankView &viewOf(const Worker &worker) { return views[size_t(worker.localRank)]; }
   int64_t lengthOf(int64_t slot) const;
+  // Positions of the decoder's cache before the first generated token.
+  int64_t startOf(int64_t slot) const { return manifest.model.isPair() ? 1 : lengthOf(slot); }
 
   const Manifest &manifest;
   const Request &request;

@@ -21,11 +21,13 @@ Model parseModel(const JsonReader &reader) {
   Model model;
   model.name = reader.at("name").string();
   model.architecture = reader.at("architecture").string();
-  model.kind = reader.at("kind").oneOf({"decoder", "encoder"});
+  model.kind = reader.at("kind").oneOf({"decoder", "encoder", "encoder_decoder"});
   model.dtype = reader.at("dtype").oneOf({"f32", "bf16"});
   model.vocabSize = reader.at("vocab_size").integer(1, INT32_MAX);
   model.hiddenSize = reader.at("hidden_size").integer(1, INT32_MAX);
   model.layers = reader.at("layers").integer(0, INT32_MAX);
+  if (reader.has("token_types"))
+    model.tokenTypes = reader.at("token_types").integer(0, INT32_MAX);
   return model;
 }
 
@@ -148,6 +150,8 @@ void parseSpecial(const JsonReader &reader, Manifest &manifest) {
     manifest.bos = reader.at("bos").integer(0, last);
   manifest.addBos = reader.at("add_bos").boolean();
   manifest.eos = reader.at("eos").integers(0, last);
+  if (manifest.model.isPair())
+    manifest.decoderStart = int32_t(reader.at("decoder_start").integer(0, last));
 }
 
 std::optional<std::string> parseOptionalString(const JsonReader &reader) {

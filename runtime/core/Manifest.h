@@ -67,7 +67,10 @@ struct Entry {
 struct Model {
   std::string name, architecture, kind, dtype;
   int64_t vocabSize = 0, hiddenSize = 0, layers = 0;
+  int64_t tokenTypes = 0; // 0: the model has none
   bool isEncoder() const { return kind == "encoder"; }
+  bool hasEncoder() const { return kind != "decoder"; }
+  bool isPair() const { return kind == "encoder_decoder"; }
 };
 
 struct Manifest {
@@ -84,6 +87,7 @@ struct Manifest {
   std::optional<std::string> tokenizer, chatTemplate;
   std::optional<int64_t> bos;
   bool addBos = false;
+  int32_t decoderStart = 0; // encoder_decoder: the token that decoding starts with
   std::vector<int64_t> eos;
 
   // Throws Error that names `file`, the key, what was expected and what was found.

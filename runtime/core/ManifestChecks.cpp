@@ -126,6 +126,11 @@ void checkEntry(const Entry &entry, const Manifest &manifest, const JsonReader &
   if (entry.name == "decode" && rows != 1)
     where.at("rows").fail("expected 1 for decode, found " + std::to_string(rows));
   checkTensor(entry.input("tokens"), "tokens", ElementType::i32, {batch, rows}, inputs);
+  for (const char *name : {"positions", "token_types"})
+    if (entry.input(name))
+      checkTensor(entry.input(name), name, ElementType::i32, {batch, rows}, inputs);
+  if (entry.input("token_types") && manifest.model.tokenTypes < 1)
+    inputs.fail("'token_types': expected model.token_types of at least 1");
   if (entry.name == "encode") {
     if (entry.input("length"))
       checkTensor(entry.input("length"), "length", ElementType::i32, {batch}, inputs);
@@ -133,6 +138,8 @@ void checkEntry(const Entry &entry, const Manifest &manifest, const JsonReader &
     return;
   }
   checkTensor(entry.input("position"), "position", ElementType::i32, {batch}, inputs);
+  if (entry.name == "decode" && manifest.model.isPair())
+    checkTensor(entry.input("length"), "length", ElementType::i32, {batch}, inputs);
   if (entry.name == "prefill")
     checkTensor(entry.input("last"), "last", ElementType::i32, {batch}, inputs);
   auto shape = entry.name == "score" ? std::vector<int64_t>{batch, rows, vocab} : std::vector<int64_t>{batch, vocab};
@@ -146,10 +153,13 @@ void checkEntries(const Manifest &manifest, const JsonReader &where) {
         return;
     where.fail("the " + manifest.model.kind + " has no entry '" + name + "'");
   };
+  if (manifest.model.hasEncoder())
+    needs("encode");
   if (manifest.model.isEncoder())
-    return needs("encode");
-  needs("prefill");
+    return;
   needs("decode");
+  if (!manifest.model.isPair())
+    needs("prefill");
   for (const char *name : {"prefill", "score"}) {
     int64_t largest = 1;
     for (const Entry &entry : manifest.entries)

@@ -10,7 +10,7 @@ namespace {
 
 // The part of a request that is of fixed size, as rank 0 sends it.
 struct Header {
-  int64_t prompts, maxTokens, ignoreEos, topK, wantOutput;
+  int64_t prompts, tokenTypes, maxTokens, ignoreEos, topK, wantOutput;
   uint64_t seed;
   double temperature, topP;
 };
@@ -40,6 +40,27 @@ void checkEncoderLength(const Manifest &manifest, const std::string &prompt, int
   if (!entry.input("length") && length != entry.rows)
     throw Error(prompt + " has " + std::to_string(length) + " tokens, the package encodes exactly " +
                 std::to_string(entry.rows));
+}
+
+void checkTokenTypes(const Manifest &manifest, const Request &request) {
+  const int64_t types = manifest.model.tokenTypes;
+  if (request.tokenTypes.size() > request.prompts.size())
+    throw Error("expected token types for at most " + std::to_string(request.prompts.size()) + " prompts, found " +
+                std::to_string(request.tokenTypes.size()));
+  for (size_t i = 0; i < request.tokenTypes.size(); ++i) {
+    const auto &given = request.tokenTypes[i];
+    const std::string name = "token types of prompt " + std::to_string(i + 1);
+    if (given.empty())
+      continue;
+    if (types < 1)
+      throw Error(name + ": the model has no token types");
+    if (given.size() != request.prompts[i].size())
+      throw Error(name + ": expected one for each of its " + std::to_string(request.prompts[i].size()) +
+                  " tokens, found " + std::to_string(given.size()));
+    for (int32_t type : given)
+      if (type < 0 || type >= types)
+        throw Error(name + ": expected 0 to " + std::to_string(types - 1) + ", found " + std::to_string(type));
+  }
 }
 
 } // namespace
@@ -73,7 +94,8 @@ void checkRequest(const Manifest &manifest, const Request &request) {
   if (request.maxTokens < 0)
     throw Error("expected a number of tokens of 0 or more, found " + std::to_string(request.maxTokens));
   checkSampling(request.sampling);
-  if (request.wantOutput && !manifest.model.isEncoder() && !hasEntry(manifest, "score"))
+  checkTokenTypes(manifest, request);
+  if (request.wantOutput && !manifest.model.hasEncoder() && !hasEntry(manifest, "score"))
     throw Error("the package has no entry 'score', so it cannot give the logits of prompt positions");
   int64_t longest = 0;
   for (const auto &prompt : request.prompts)
@@ -90,7 +112,7 @@ void checkRequest(const Manifest &manifest, const Request &request) {
       if (token < 0 || token >= manifest.model.vocabSize)
         throw Error(name + ": token " + std::to_string(token) + " is not in the vocabulary, 0 to " +
                     std::to_string(manifest.model.vocabSize - 1));
-    if (manifest.model.isEncoder())
+    if (manifest.model.hasEncoder())
       checkEncoderLength(manifest, name, int64_t(prompt.size()), longest);
   }
 }
@@ -101,6 +123,7 @@ Request Session::agreed(const Request &request) {
   Communicator &comm = engine.comm();
   const Sampling &s = request.sampling;
   Header header{int64_t(request.prompts.size()),
+                int64_t(request.tokenTypes.size()),
                 request.maxTokens,
                 request.ignoreEos,
                 s.topK,
@@ -114,13 +137,17 @@ Request Session::agreed(const Request &request) {
   result.ignoreEos = header.ignoreEos;
   result.wantOutput = header.wantOutput;
   result.sampling = {header.temperature, header.topK, header.topP, header.seed};
-  result.prompts.resize(size_t(header.prompts));
-  for (auto &prompt : result.prompts) {
-    auto length = int64_t(prompt.size());
-    comm.broadcast(&length, sizeof(length), 0);
-    prompt.resize(size_t(length));
-    comm.broadcast(prompt.data(), length * int64_t(sizeof(int32_t)), 0);
-  }
+  auto shareLists = [&](std::vector<std::vector<int32_t>> &lists, int64_t count) {
+    lists.resize(size_t(count));
+    for (auto &list : lists) {
+      auto length = int64_t(list.size());
+      comm.broadcast(&length, sizeof(length), 0);
+      list.resize(size_t(length));
+      comm.broadcast(list.data(), length * int64_t(sizeof(int32_t)), 0);
+    }
+  };
+  shareLists(result.prompts, header.prompts);
+  shareLists(result.tokenTypes, header.tokenTypes);
   return result;
 }
 
@@ -143,9 +170,7 @@ Result Session::generate(const Request &asked) {
   checkRequest(manifest(), request);
   engine.reset();
   auto run = std::make_shared<Run>(manifest(), std::move(request), engine.localRanks());
-  bool encoder = manifest().model.isEncoder();
-  engine.run(
-      [run, encoder](Worker &worker) { encoder ? run->generation.encoder(worker) : run->generation.decoder(worker); });
+  engine.run([run](Worker &worker) { run->generation.run(worker); });
   return std::move(run->result);
 }
 

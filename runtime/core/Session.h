@@ -15,8 +15,9 @@ enum class Finish { none, eos, length, maxSeq, stopped };
 const char *nameOf(Finish finish);
 
 struct Request {
-  std::vector<std::vector<int32_t>> prompts; // 1 to batch of the package
-  int64_t maxTokens = 128;                   // per prompt; 0: only the prompts are run
+  std::vector<std::vector<int32_t>> prompts;    // 1 to batch of the package
+  std::vector<std::vector<int32_t>> tokenTypes; // by prompt, of its tokens; absent or empty: all 0
+  int64_t maxTokens = 128;                      // per prompt; 0: only the prompts are run
   bool ignoreEos = false;
   Sampling sampling;
   bool wantOutput = false; // the logits of every prompt position (decoder)

@@ -59,6 +59,7 @@ TP_API void tp_session_close(tp_session *session);
 typedef struct tp_prompt {
   const int32_t *tokens;
   int64_t count;
+  const int32_t *token_types; // of the tokens, for models that have them; null: all 0
 } tp_prompt;
 
 // Called for each generated token, one call at a time, from a thread of the runtime while tp_generate waits.

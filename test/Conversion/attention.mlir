@@ -43,6 +43,13 @@ func.func @step(%q0: tensor<2x1x5x20xf32> {tp.input = "q"}, %k0: tensor<2x1x3x20
   %y = tp.sdpa %q, %k1, %v1 at %p head_offset %o {causal, group = 3, scale = 0.35 : f64, window = 4} : (tensor<2x1x5x20xf32>, tensor<2x17x3x20xf32>, tensor<2x17x3x20xf32>, tensor<2xi32>, tensor<i32>) -> tensor<2x1x5x20xf32>
   return %y, %k1, %v1 : tensor<2x1x5x20xf32>, tensor<2x17x3x20xf32>, tensor<2x17x3x20xf32>
 }
+// Lengths (one sequence sees nothing), bent scores.
+func.func @padded(%q: tensor<3x70x4x7xf32> {tp.input = "q"}, %k: tensor<3x70x2x7xf32> {tp.input = "k"}, %v: tensor<3x70x2x7xf32> {tp.input = "v"}, %n: tensor<3xi32> {tp.input = "length", tp.low = 1, tp.high = 69},
+    %z: tensor<3xi32> {tp.input = "none", tp.low = 0, tp.high = 0}) -> (tensor<3x70x4x7xf32> {tp.output = "y"}, tensor<3x70x4x7xf32> {tp.output = "zeros"}) attributes {tp.entry = "padded"} {
+  %y = tp.sdpa %q, %k, %v length %n {group = 2, scale = 1.0 : f64, softcap = 1.5 : f64} : (tensor<3x70x4x7xf32>, tensor<3x70x2x7xf32>, tensor<3x70x2x7xf32>, tensor<3xi32>) -> tensor<3x70x4x7xf32>
+  %w = tp.sdpa %q, %k, %v length %z {group = 2, scale = 1.0 : f64} : (tensor<3x70x4x7xf32>, tensor<3x70x2x7xf32>, tensor<3x70x2x7xf32>, tensor<3xi32>) -> tensor<3x70x4x7xf32>
+  return %y, %w : tensor<3x70x4x7xf32>, tensor<3x70x4x7xf32>
+}
 // Not causal, no cache, odd head size.
 func.func @encode(%q: tensor<2x9x4x7xf32> {tp.input = "q"}, %k: tensor<2x9x4x7xf32> {tp.input = "k"}, %v: tensor<2x9x4x7xf32> {tp.input = "v"})
     -> (tensor<2x9x4x7xf32> {tp.output = "y"}) attributes {tp.entry = "encode"} {

@@ -47,3 +47,12 @@ func.func private @g(%x: tensor<2xf32>) -> tensor<2xf32> {
 func.func @f(%x: tensor<2xf32>) -> (tensor<2xf32> {tp.output = "y"}) attributes {tp.entry = "f"} {
   return %x : tensor<2xf32>
 }
+
+// -----
+
+func.func @f(%q: tensor<1x2x1x8xf32> {tp.input = "q"}, %k: tensor<1x4x1x8xf32> {tp.input = "k"}, %v: tensor<1x4x1x6xf32> {tp.input = "v"})
+    -> (tensor<1x2x1x6xf32> {tp.output = "y"}) attributes {tp.entry = "f"} {
+  // expected-error @+1 {{no CPU lowering for values of another type than the keys'}}
+  %0 = tp.sdpa %q, %k, %v {group = 1, scale = 0.35 : f64} : (tensor<1x2x1x8xf32>, tensor<1x4x1x8xf32>, tensor<1x4x1x6xf32>) -> tensor<1x2x1x6xf32>
+  return %0 : tensor<1x2x1x6xf32>
+}

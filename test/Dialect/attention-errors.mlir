@@ -181,3 +181,11 @@ func.func @f(%x: tensor<1x3x6xf32>, %wq: tensor<8x6xf32>, %wk: tensor<4x6xf32>, 
   %y = tp.attention %x weights(%wq, %wk, %wv, %wo) {heads = 4, kv_heads = 0, head_size = 2} : (tensor<1x3x6xf32>, tensor<8x6xf32>, tensor<4x6xf32>, tensor<4x6xf32>, tensor<6x8xf32>) -> (tensor<1x3x6xf32>)
   return
 }
+
+// -----
+
+func.func @f(%x: tensor<1x3x6xf32>, %wq: tensor<8x6xf32>, %wk: tensor<4x6xf32>, %wv: tensor<4x6xf32>, %wo: tensor<6x8xf32>, %n: tensor<3xi32>) {
+  // expected-error @+1 {{(C5) length: expected shape [1]}}
+  %y = tp.attention %x weights(%wq, %wk, %wv, %wo) length(%n) {heads = 4, kv_heads = 2, head_size = 2} : (tensor<1x3x6xf32>, tensor<8x6xf32>, tensor<4x6xf32>, tensor<4x6xf32>, tensor<6x8xf32>, tensor<3xi32>) -> (tensor<1x3x6xf32>)
+  return
+}

@@ -147,3 +147,22 @@ func.func @experts(%x: tensor<1x3x4xf32>, %r: tensor<5x4xf32>, %g: tensor<5x7x4x
   %y = tp.expert_down %h, %w down(%d) : (tensor<1x3x5x7xf32>, tensor<1x3x5xf32>, tensor<5x4x7xf32>) -> tensor<1x3x4xf32>
   return
 }
+
+// CHECK-LABEL: func.func @relative
+func.func @relative(%x: tensor<1x3x4xf32>, %w: tensor<4x4xf32>, %k: tensor<1x5x2x2xf32>, %t: tensor<1x3xi32>, %b: tensor<4xf32>, %e: tensor<2x4xf32>, %l: tensor<1xi32>, %m: tensor<1x3x3xf32>, %n: tensor<8x2xf32>) {
+  // CHECK: tp.cross_attention %{{.*}} weights(%{{.*}}, %{{.*}}) to(%{{.*}}, %{{.*}}) length(%{{.*}}) {head_size = 2 : i64, heads = 2 : i64, kv_heads = 2 : i64} :
+  %0 = tp.cross_attention %x weights(%w, %w) to(%k, %k) length(%l) {heads = 2, kv_heads = 2, head_size = 2}
+      : (tensor<1x3x4xf32>, tensor<4x4xf32>, tensor<4x4xf32>, tensor<1x5x2x2xf32>, tensor<1x5x2x2xf32>, tensor<1xi32>) -> tensor<1x3x4xf32>
+  // CHECK: tp.two_stream_attention %{{.*}} query(%{{.*}}) types(%{{.*}}) weights({{.*}}) biases({{.*}}) segments(%{{.*}}) mask(%{{.*}}) length(%{{.*}}) {head_size = 2 : i64, heads = 2 : i64} :
+  %1:2 = tp.two_stream_attention %x query(%x) types(%t) weights(%w, %w, %w, %w, %w) biases(%b, %b, %b) segments(%e) mask(%m) length(%l) {heads = 2, head_size = 2}
+      : (tensor<1x3x4xf32>, tensor<1x3x4xf32>, tensor<1x3xi32>, tensor<4x4xf32>, tensor<4x4xf32>, tensor<4x4xf32>, tensor<4x4xf32>, tensor<4x4xf32>,
+         tensor<4xf32>, tensor<4xf32>, tensor<4xf32>, tensor<2x4xf32>, tensor<1x3x3xf32>, tensor<1xi32>) -> (tensor<1x3x4xf32>, tensor<1x3x4xf32>)
+  // CHECK: tp.relative_bias %{{.*}} at %{{.*}} {bidirectional, max_distance = 12 : i64} :
+  %2 = tp.relative_bias %n at %l {max_distance = 12, bidirectional} : (tensor<8x2xf32>, tensor<1xi32>) -> tensor<1x2x3x3xf32>
+  // CHECK: tp.sinusoid {first = -1 : i64} : () -> tensor<6x4xf32>
+  %3 = tp.sinusoid {first = -1} : () -> tensor<6x4xf32>
+  // CHECK: tp.attention {{.*}} bias(%{{.*}})
+  %4 = tp.attention %x weights(%w, %w, %w, %w) bias(%2) {heads = 2, kv_heads = 2, head_size = 2}
+      : (tensor<1x3x4xf32>, tensor<4x4xf32>, tensor<4x4xf32>, tensor<4x4xf32>, tensor<4x4xf32>, tensor<1x2x3x3xf32>) -> tensor<1x3x4xf32>
+  return
+}

@@ -69,3 +69,11 @@ func.func @f(%q: tensor<1x3x4x8xf32>, %k: tensor<1x6x2x8xf32>, %v: tensor<1x6x2x
   %y = tp.sdpa %q, %k, %v {group = 0, scale = 0.5 : f64} : (tensor<1x3x4x8xf32>, tensor<1x6x2x8xf32>, tensor<1x6x2x8xf32>) -> tensor<1x3x4x8xf32>
   return
 }
+
+// -----
+
+func.func @f(%q: tensor<1x3x4x8xf32>, %k: tensor<1x6x2x8xf32>, %v: tensor<1x6x2x8xf32>, %n: tensor<2xi32>) {
+  // expected-error @+1 {{(C3) length: expected shape [1]}}
+  %y = tp.sdpa %q, %k, %v length %n {group = 2, scale = 0.5 : f64} : (tensor<1x3x4x8xf32>, tensor<1x6x2x8xf32>, tensor<1x6x2x8xf32>, tensor<2xi32>) -> tensor<1x3x4x8xf32>
+  return
+}

@@ -61,3 +61,27 @@ func.func @main() -> (tensor<1x1x3x2xf32>) {
   %y = tp.sdpa %q, %k, %v head_offset %off {group = 3, scale = 1.0 : f64} : (tensor<1x1x3x2xf32>, tensor<1x2x2x2xf32>, tensor<1x2x2x2xf32>, tensor<i32>) -> tensor<1x1x3x2xf32>
   return %y : tensor<1x1x3x2xf32>
 }
+
+// -----
+
+// Lengths: no query sees the keys from there on, and one that sees none gives zeros.
+// CHECK{LITERAL}: result 0 = [[[[1.5]], [[1.5]]], [[[0]], [[0]]], [[[2]], [[2]]]]
+func.func @main() -> (tensor<3x2x1x1xf32>) {
+  %q = arith.constant dense<0.0> : tensor<3x2x1x1xf32>
+  %k = arith.constant dense<1.0> : tensor<3x3x1x1xf32>
+  %v = arith.constant dense<[[[[1.0]], [[2.0]], [[3.0]]], [[[1.0]], [[2.0]], [[3.0]]], [[[1.0]], [[2.0]], [[3.0]]]]> : tensor<3x3x1x1xf32>
+  %n = arith.constant dense<[2, 0, 7]> : tensor<3xi32>
+  %y = tp.sdpa %q, %k, %v length %n {group = 1, scale = 1.0 : f64} : (tensor<3x2x1x1xf32>, tensor<3x3x1x1xf32>, tensor<3x3x1x1xf32>, tensor<3xi32>) -> tensor<3x2x1x1xf32>
+  return %y : tensor<3x2x1x1xf32>
+}
+
+// -----
+
+// Scores 0 and 100, bent to 0 and 2: weights 1 and e^2.
+// CHECK{LITERAL}: result 0 = [[[[0.8808]]]]
+func.func @main() -> (tensor<1x1x1x1xf32>) {
+  %q = arith.constant dense<100.0> : tensor<1x1x1x1xf32>
+  %k = arith.constant dense<[[[[0.0]], [[1.0]]]]> : tensor<1x2x1x1xf32>
+  %y = tp.sdpa %q, %k, %k {group = 1, scale = 1.0 : f64, softcap = 2.0 : f64} : (tensor<1x1x1x1xf32>, tensor<1x2x1x1xf32>, tensor<1x2x1x1xf32>) -> tensor<1x1x1x1xf32>
+  return %y : tensor<1x1x1x1xf32>
+}

@@ -22,7 +22,8 @@ constexpr const char *environment =
     "  TP_COMM_MPI  file of the MPI plugin, where it is not beside tp-run or in ../lib";
 
 // Prompts of all kinds share one list, for their order on the command line is the order of the output.
-void addPrompts(CLI::App &app, std::vector<Prompt> &prompts) {
+void addPrompts(CLI::App &app, Options &options) {
+  std::vector<Prompt> &prompts = options.prompts;
   auto add = [&](const char *name, PromptKind kind, const char *type, const char *help) {
     std::function<void(const std::string &)> take = [&prompts, kind](const std::string &value) {
       prompts.push_back({kind, value});
@@ -36,6 +37,14 @@ void addPrompts(CLI::App &app, std::vector<Prompt> &prompts) {
   add("--prompt", PromptKind::text, "TEXT", "text to go on from");
   add("--prompt-file", PromptKind::file, "FILE", "the same, read from a file");
   add("--prompt-ids", PromptKind::ids, "1,2,3", "token ids");
+  app.add_option_function<std::string>(
+         "--token-types",
+         [&options](const std::string &value) { options.tokenTypes.push_back(parseIds(value, "--token-types")); },
+         "types of an encoder's tokens, for the first prompt, the second, ... (default: all 0)")
+      ->type_name("0,0,1")
+      ->multi_option_policy(CLI::MultiOptionPolicy::Throw)
+      ->trigger_on_parse()
+      ->group("Prompts (repeatable, up to the package's batch)");
   add("--chat", PromptKind::chat, "TEXT", "a user's message, put into the checkpoint's chat template");
 }
 
@@ -86,7 +95,7 @@ std::optional<Options> parseOptions(int argc, char **argv, std::string &help) {
   CLI::App app(about, "tp-run");
   app.footer(environment);
   app.add_option("PACKAGE", options.package, "folder that tp-compile wrote")->required()->option_text(" ");
-  addPrompts(app, options.prompts);
+  addPrompts(app, options);
   addGeneration(app, options);
   addOutput(app, options);
   try {
@@ -97,10 +106,13 @@ std::optional<Options> parseOptions(int argc, char **argv, std::string &help) {
   } catch (const CLI::ParseError &e) {
     throw rt::Error(e.what());
   }
+  for (const CLI::Option *option : app.get_options())
+    if (option->count() > 0 && (option->get_group() == "Generation" || option->check_lname("print")))
+      options.generates = option->get_name();
   return options;
 }
 
-std::vector<int32_t> parseIds(const std::string &text) {
+std::vector<int32_t> parseIds(const std::string &text, const char *option) {
   std::vector<int32_t> ids;
   for (size_t begin = 0; begin <= text.size();) {
     size_t end = std::min(text.find(',', begin), text.size());
@@ -110,7 +122,9 @@ std::vector<int32_t> parseIds(const std::string &text) {
     int32_t id = 0;
     auto [rest, code] = std::from_chars(part.data(), part.data() + part.size(), id);
     if (code != std::errc() || rest != part.data() + part.size())
-      throw rt::Error("--prompt-ids: expected token ids separated by commas, found '" + part + "'");
+      throw rt::Error(std::string(option) + ": expected " +
+                      (std::string(option) == "--prompt-ids" ? "token ids" : "numbers") +
+                      " separated by commas, found '" + part + "'");
     ids.push_back(id);
     begin = end + 1;
   }

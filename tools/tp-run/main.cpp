@@ -67,13 +67,27 @@ std::vector<int32_t> tokensOf(Run &run, const Prompt &prompt) {
   return {};
 }
 
+void checkEncoder(const Options &options) {
+  const std::string what = "the package is an encoder, which generates nothing: ";
+  if (!options.generates.empty())
+    throw rt::Error(what + options.generates + " is for decoders");
+  for (const Prompt &prompt : options.prompts)
+    if (prompt.kind == PromptKind::chat)
+      throw rt::Error(what + "--chat is for decoders");
+  if (options.output.empty() && options.stats.empty())
+    throw rt::Error(what + "give --output FILE.npy for its hidden states");
+}
+
 void makeRequest(Run &run) {
   const Options &options = run.options;
   const rt::Manifest &manifest = run.package->manifest();
   if (options.prompts.empty())
     throw rt::Error("no prompt: give --prompt, --prompt-file, --prompt-ids or --chat");
+  if (manifest.model.isEncoder())
+    checkEncoder(options);
   for (const Prompt &prompt : options.prompts)
     run.request.prompts.push_back(tokensOf(run, prompt));
+  run.request.tokenTypes = options.tokenTypes;
   run.request.maxTokens = options.maxTokens;
   run.request.ignoreEos = options.ignoreEos;
   run.request.sampling = options.sampling;

@@ -71,8 +71,9 @@ public:
   /// In the order of the file (GGUF) or by name (Hugging Face).
   const std::vector<TensorInfo> &tensors() const { return infos; }
   /// Null when there is none. Behind the name of a tensor may stand what is to be made of it when it is read, in this
-  /// order: `.T` (a matrix, transposed), `[a:b]` (its rows a to b - 1; elements of a vector), `+1` (added to each
-  /// element): `attn.weight.T[0:48]` are rows 0 to 47 of the transpose of `attn.weight`.
+  /// order: `.V` (as a vector) or `.M` (as a matrix: the first dimension by the rest), `.T` (a matrix, transposed),
+  /// `[a:b]` (its rows a to b - 1; elements of a vector), `+1` (added to each element): `attn.weight.T[0:48]` are rows
+  /// 0 to 47 of the transpose of `attn.weight`.
   const TensorInfo *find(std::string_view name) const;
   bool hasWeights() const { return !infos.empty(); }
 

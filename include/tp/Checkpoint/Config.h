@@ -51,6 +51,15 @@ struct ExpertConfig {
   bool normalised = true; ///< the weights of a token's experts add up to 1
 };
 
+/// What T5's configuration has beyond the common.
+struct EncoderDecoderConfig {
+  int64_t decoderLayers = 0; ///< 0: the model has no decoder
+  int64_t buckets = 0;       ///< of distances
+  int64_t maxDistance = 0;   ///< from here on all have one bucket
+  bool gated = false;        ///< the feed-forward part has a gate
+  int64_t decoderStart = 0;  ///< the token that decoding starts with
+};
+
 struct ModelConfig {
   std::string architecture;               ///< "llama", "qwen2", ...: GGUF general.architecture, HF model_type
   std::vector<std::string> architectures; ///< HF class names, e.g. "LlamaForCausalLM"; empty for GGUF
@@ -71,6 +80,7 @@ struct ModelConfig {
   bool attentionOutputBias = false; ///< the attention's output projection has a bias
   bool mlpBias = false;
   ExpertConfig experts;
+  EncoderDecoderConfig encoderDecoder;
   int64_t slidingWindow = 0; ///< positions a query sees, itself included; 0 = all
   /// Which layers have the window; empty: all.
   std::vector<bool> slidingLayers;

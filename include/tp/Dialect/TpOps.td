@@ -22,6 +22,7 @@ include "tp/Dialect/TpMeshOps.td"
 include "tp/Dialect/TpLayerOps.td"
 include "tp/Dialect/TpTensorOps.td"
 include "tp/Dialect/TpExpertOps.td"
+include "tp/Dialect/TpRelativeOps.td"
 include "tp/Dialect/TpCollectiveOps.td"
 
 #endif

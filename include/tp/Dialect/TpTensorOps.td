@@ -109,7 +109,7 @@ def Tp_SdpaOp : Tp_RuledOp<"sdpa", [AttrSizedOperandSegments]> {
 
     Query row s stands at p = `position[b] + s` (absent: s). Causal: it sees keys t <= p; with `window` w > 0 only t > p - w.
     Not causal: it sees all T keys. In either case only keys t < `length[b]`, where that is given. A row that sees no key gives zeros.
-    `softcap` c > 0: scaled scores s become `c * tanh(s / c)`.
+    `softcap` c > 0: scaled scores s become `c * tanh(s / c)`. `bias` [B, H, S, T] is added to them last.
 
     ```mlir
     %o = tp.sdpa %q, %k, %v at %pos {causal, group = 2, scale = 0.35 : f64}
@@ -120,11 +120,11 @@ def Tp_SdpaOp : Tp_RuledOp<"sdpa", [AttrSizedOperandSegments]> {
     `head_offset` has no dimension.
   }];
   let arguments = (ins Tp_FloatTensor:$query, Tp_FloatTensor:$key, Tp_FloatTensor:$value, Optional<Tp_IndexTensor>:$position,
-      Optional<Tp_IndexTensor>:$length, Optional<Tp_IndexTensor>:$head_offset, UnitAttr:$causal, ConfinedAttr<I64Attr, [IntPositive]>:$group, F64Attr:$scale,
+      Optional<Tp_IndexTensor>:$length, Optional<Tp_FloatTensor>:$bias, Optional<Tp_IndexTensor>:$head_offset, UnitAttr:$causal, ConfinedAttr<I64Attr, [IntPositive]>:$group, F64Attr:$scale,
       DefaultValuedAttr<I64Attr, "0">:$window, DefaultValuedAttr<F64Attr, "0.0">:$softcap);
   let results = (outs Tp_FloatTensor:$result);
   let assemblyFormat = [{
-    $query `,` $key `,` $value (`at` $position^)? (`length` $length^)? (`head_offset` $head_offset^)? attr-dict `:` functional-type(operands, results)
+    $query `,` $key `,` $value (`at` $position^)? (`length` $length^)? (`bias` $bias^)? (`head_offset` $head_offset^)? attr-dict `:` functional-type(operands, results)
   }];
 }
 

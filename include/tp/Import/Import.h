@@ -21,7 +21,7 @@ struct ImportOptions {
 struct ImportedModel {
   mlir::OwningOpRef<mlir::ModuleOp> module;
   int64_t maxSeq = 0;           // a decoder's is a multiple of the largest chunk
-  std::string kind = "decoder"; // or "encoder"
+  std::string kind = "decoder"; // or "encoder", "encoder_decoder"
 };
 
 // Emits one function per kind of layer and the entry functions that call it with each layer's weights: `prefill` (a

@@ -84,6 +84,7 @@ private:
 void addTensorOpKernels(KernelRegistry &registry);
 void addLayerKernels(KernelRegistry &registry);
 void addExpertKernels(KernelRegistry &registry);
+void addRelativeKernels(KernelRegistry &registry);
 void addCollectiveKernels(KernelRegistry &registry);
 void addArithKernels(KernelRegistry &registry);
 void addMathKernels(KernelRegistry &registry);

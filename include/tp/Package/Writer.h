@@ -30,9 +30,11 @@ std::vector<WeightShard> weightShards(mlir::ModuleOp partitioned);
 // What the manifest says of the model.
 struct PackageModel {
   std::string name, architecture;
-  std::string kind = "decoder"; // or "encoder"
+  std::string kind = "decoder"; // or "encoder", "encoder_decoder"
   std::string dtype = "f32";    // or "bf16"
   int64_t vocabSize = 0, hiddenSize = 0, layers = 0;
+  int64_t tokenTypes = 0;   // 0: the model has none
+  int64_t decoderStart = 0; // encoder_decoder: the token that decoding starts with
   std::optional<int64_t> bos;
   bool addBos = false;
   std::vector<int64_t> eos;

@@ -109,9 +109,9 @@ TEST(GgufConfig, untiedAndBiasesFollowTheTensors) {
 
 TEST(GgufConfig, unknownFamilyKeepsWhatIsThere) {
   GgufBuilder builder;
-  builder.text("general.architecture", "gpt2").u32("gpt2.embedding_length", 768);
+  builder.text("general.architecture", "mamba").u32("mamba.embedding_length", 768);
   auto checkpoint = open(builder);
-  EXPECT_FALSE(isKnownFamily("gpt2"));
+  EXPECT_FALSE(isKnownFamily("mamba"));
   EXPECT_EQ(checkpoint->config().hiddenSize, 768);
   EXPECT_EQ(checkpoint->config().layers, 0);
   EXPECT_FALSE(checkpoint->config().ropeInterleaved);

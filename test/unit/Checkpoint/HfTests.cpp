@@ -152,7 +152,7 @@ TEST(HfConfig, chatTemplateInItsOwnFileOrInAList) {
 }
 
 TEST(HfConfig, unknownFamilyKeepsWhatIsThere) {
-  ModelConfig config = configOf({{"model_type", "gpt2"}, {"n_embd", 768}, {"vocab_size", 50257}});
+  ModelConfig config = configOf({{"model_type", "mamba"}, {"n_embd", 768}, {"vocab_size", 50257}});
   EXPECT_EQ(config.vocabSize, 50257);
   EXPECT_EQ(config.hiddenSize, 0);
   EXPECT_EQ(config.raw["n_embd"], 768);
@@ -187,9 +187,77 @@ TEST(HfConfigErrors, wrongTypesAndValues) {
   expectContains(with("rope_scaling", {{"type", "linear"}, {"factor", 0}}), "(rope_scaling), found 0");
   expectContains(with("hidden_act", 5), "expected a string");
   expectContains(with("eos_token_id", "x"), "expected a token id or an array of ids");
-  expectContains(
-      errorOf(llamaWith({{"model_type", "qwen2"}, {"num_key_value_heads", 2}, {"use_sliding_window", true}})),
-      "expected false");
+}
+
+TEST(HfConfig, windowsOfSomeLayers) {
+  auto windows = [](const json &changes) {
+    json all = llamaWith({{"num_hidden_layers", 4}, {"num_key_value_heads", 2}});
+    all.update(changes);
+    ModelConfig config = configOf(all);
+    std::vector<int64_t> result;
+    for (int64_t n = 0; n < config.layers; ++n)
+      result.push_back(config.windowOf(n));
+    return result;
+  };
+  using Windows = std::vector<int64_t>;
+  EXPECT_EQ(windows({{"sliding_window", 9}}), (Windows{0, 0, 0, 0})); // Llama
+  EXPECT_EQ(windows({{"model_type", "mistral"}, {"sliding_window", 9}}), (Windows{9, 9, 9, 9}));
+  json qwen = {{"model_type", "qwen2"}, {"use_sliding_window", true}, {"max_window_layers", 2}};
+  EXPECT_EQ(windows(qwen), (Windows{0, 0, 4096, 4096}));
+  qwen["sliding_window"] = 9;
+  EXPECT_EQ(windows(qwen), (Windows{0, 0, 9, 9}));
+  qwen["layer_types"] = {"sliding_attention", "full_attention", "full_attention", "sliding_attention"};
+  EXPECT_EQ(windows(qwen), (Windows{9, 0, 0, 9}));
+  EXPECT_EQ(windows({{"model_type", "gemma2"}, {"sliding_window", 9}}), (Windows{9, 0, 9, 0}));
+  EXPECT_EQ(windows({{"model_type", "gemma3_text"}, {"sliding_window", 9}, {"sliding_window_pattern", 3}}),
+            (Windows{9, 9, 0, 9}));
+}
+
+TEST(HfConfig, gemma) {
+  ModelConfig gemma =
+      configOf(llamaWith({{"model_type", "gemma"}, {"num_key_value_heads", 2}, {"hidden_act", "gelu"}}));
+  EXPECT_EQ(gemma.headDim, 256);
+  EXPECT_EQ(gemma.hiddenAct, "gelu_pytorch_tanh");
+  EXPECT_TRUE(gemma.tieEmbeddings);
+  EXPECT_EQ(gemma.attentionScale, 0);
+  EXPECT_EQ(gemma.finalSoftcap, 0);
+  json second = llamaWith({{"model_type", "gemma2"}, {"attn_logit_softcapping", nullptr}});
+  ModelConfig gemma2 = configOf(second);
+  EXPECT_EQ(gemma2.attentionScale, 1.0 / 16);
+  EXPECT_EQ(gemma2.attentionSoftcap, 0);
+  EXPECT_EQ(gemma2.finalSoftcap, 30);
+  json kinds = {{"full_attention", {{"rope_type", "linear"}, {"factor", 8.0}, {"rope_theta", 2e6}}},
+                {"sliding_attention", {{"rope_type", "default"}, {"rope_theta", 500.0}}}};
+  ModelConfig gemma3 = configOf(llamaWith({{"model_type", "gemma3_text"}, {"rope_parameters", kinds}}));
+  EXPECT_EQ(gemma3.ropeBase, 2e6);
+  EXPECT_EQ(gemma3.localRopeBase, 500);
+  EXPECT_EQ(gemma3.ropeScaling.type, RopeScaling::Type::Linear);
+  EXPECT_EQ(configOf(llamaWith({{"model_type", "gemma3_text"}})).ropeBase, 1e6);
+}
+
+TEST(HfConfig, gpt2SpellsItsKeysOtherwise) {
+  json config = {{"model_type", "gpt2"}, {"vocab_size", 33}, {"n_embd", 15}, {"n_layer", 2}, {"n_head", 5}};
+  ModelConfig gpt2 = configOf(config);
+  EXPECT_EQ(gpt2.hiddenSize, 15);
+  EXPECT_EQ(gpt2.layers, 2);
+  EXPECT_EQ(gpt2.headDim, 3);
+  EXPECT_EQ(gpt2.intermediateSize, 60);
+  EXPECT_EQ(gpt2.contextLength, 1024);
+  EXPECT_EQ(gpt2.hiddenAct, "gelu_new");
+  EXPECT_EQ(gpt2.normEps, 1e-5);
+  EXPECT_TRUE(gpt2.tieEmbeddings && gpt2.attentionBias && gpt2.attentionOutputBias && gpt2.mlpBias);
+  config.erase("n_embd");
+  expectContains(errorOf(config), "expected key 'n_embd' in");
+}
+
+TEST(HfConfig, bert) {
+  json config = llamaWith({{"model_type", "bert"}, {"layer_norm_eps", 1e-6}});
+  ModelConfig bert = configOf(config);
+  EXPECT_EQ(bert.tokenTypes, 2);
+  EXPECT_EQ(bert.normEps, 1e-6);
+  EXPECT_EQ(bert.hiddenAct, "gelu");
+  config["is_decoder"] = true;
+  expectContains(errorOf(config), "expected false at key 'is_decoder'");
 }
 
 TEST(HfConfigErrors, badJsonNamesTheFile) {

@@ -46,7 +46,7 @@ TEST(Manifest, saysWhatIsInThePackage) {
   json expected = json::parse(R"({
     "format": "tp-package", "version": 1, "target": {"kind": "cpu", "arch": "x86_64", "features": ["avx2", "fma"]},
     "program": "program.so",
-    "model": {"name": "small", "architecture": "llama", "kind": "decoder", "vocab_size": 8, "hidden_size": 32, "layers": 2, "dtype": "f32"},
+    "model": {"name": "small", "architecture": "llama", "kind": "decoder", "vocab_size": 8, "hidden_size": 32, "layers": 2, "token_types": 0, "dtype": "f32"},
     "mesh": [["dp", 1], ["tp", 2]], "ranks": 2, "batch": 1, "max_seq": 64, "weight_files": ["weights/0.bin", "weights/1.bin"],
     "weight_bytes": 5120, "state_bytes": 4096, "arena_bytes": 256,
     "entries": [{"name": "decode", "symbol": "tp_decode", "rows": 1,
