@@ -177,8 +177,8 @@ struct ApplyStrategy : tp::impl::ApplyStrategyBase<ApplyStrategy> {
     if (strategy != "sequence" || cast<RankedTensorType>(row.getInput().getType()).getDimSize(1) == 1)
       return;
     Sharding sharding = Sharding::whole(3);
-    sharding.dims[0] = over("dp");
-    sharding.dims[2] = over("tp", 2); // after the sequence's
+    sharding.dims[0] = over(StringRef("dp"));
+    sharding.dims[2] = over(StringRef("tp"), 2); // after the sequence's
     for (Split &split : sharding.dims)
       split.closed = true;
     annotateResult(row, sharding);
