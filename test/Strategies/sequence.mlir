@@ -1,6 +1,6 @@
 // # Activations split by sequence
 //
-// Every device has some of the rows, and all weights. Attention needs the keys and values of all rows: they are gathered, before heads are repeated
+// Every device has some of the rows, and all weights. Attention needs the keys and values of all rows: they are gathered in one meeting, before heads are repeated
 // and after they are rotated at their own positions. Queries stay where they are, and are masked by their own positions.
 //
 // RUN: tp-opt %s --tp-partition-pipeline --tp-report-cost | FileCheck %s
@@ -10,7 +10,7 @@
 // CHECK: "bytes":768
 // CHECK-LABEL: func.func @attention
 // CHECK-DAG: tp.shift_index plus %{{.*}} size 8 split <{"sp"}>
-// CHECK-COUNT-2: tp.all_gather %{{.*}} dim 1 of 8 {{.*}} tensor<2x2x2x4xf32> -> tensor<2x8x2x4xf32>
+// CHECK: tp.all_gather %{{.*}}, %{{.*}} dim 1 of 8 {{.*}} : tensor<2x2x2x4xf32>, tensor<2x2x2x4xf32> -> tensor<2x8x2x4xf32>, tensor<2x8x2x4xf32>
 // CHECK-NOT: tp.all_
 // CHECK: tp.sdpa {{.*}} -> tensor<2x2x4x4xf32>
 // CHECK-NOT: tp.all_
