@@ -12,7 +12,7 @@ import sys
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
-ORDER = ["weight_rows", "weight_columns", "column_then_row", "attention_heads", "sequence", "vocabulary", "batch", "data_tensor",
+ORDER = ["weight_rows", "weight_columns", "column_then_row", "attention_heads", "sequence", "sequence_ring", "vocabulary", "batch", "data_tensor",
          "attention_and_mlp_differ"]
 HEAD = """# Strategies
 
@@ -22,7 +22,7 @@ tests also run both programs on the interpreter and compare every value. [commun
 real model.
 
 `scripts/docs` writes this page from the tests; `scripts/test docs` fails when it is stale. Behind "after", attributes that repeat what the
-types say are left out.
+types say and the bodies of linalg ops are left out.
 """
 # Attributes of a partitioned program that a reader does not need.
 NOISE = [r'origin = "[^"]*"', r"tp\.shardings = \[(?:#tp\.sharding<[^>]*>(?:, )?)*\]", r"tp\.value = \d+ : i64", r"tp\.global_type = tensor<[^>]*>",
@@ -33,7 +33,9 @@ def simplified(ir):
     for noise in NOISE:
         ir = re.sub(rf"{noise}, |(?:, )?{noise}", "", ir)
     ir = ir.replace(" {}", "")
-    lines = [line[2:] for line in ir.splitlines()[1:-1]]  # without the module around it
+    # Bodies of structured ops are left out, and the module around the function.
+    ir = re.sub(r"linalg\.generic \{[^\n]*?\} (ins[^\n]*) \{\n.*?\n    \}( -> [^\n]*)", r"linalg.generic \1 {...}\2", ir, flags=re.DOTALL)
+    lines = [line[2:] for line in ir.partition("module ")[2].splitlines()[1:-1]]
     return "\n".join(line for line in lines if line and not line.startswith("tp.mesh"))
 
 
@@ -52,13 +54,14 @@ def wrapped(ir, width=140):
 
 def section(build, name):
     text = (HERE / f"{name}.mlir").read_text()
-    comments, _, rest = text.partition("\n// RUN:")
+    comments, _, rest = text.partition("\n// RUN: ")
     title, _, prose = "\n".join(line.removeprefix("//").removeprefix(" ") for line in comments.splitlines()).partition("\n")
     code = "\n".join(line for line in rest.splitlines()[1:] if not line.startswith("//")).strip()
-    run = subprocess.run([build / "bin" / "tp-opt", "--tp-partition-pipeline", "--tp-report-cost"], input=text, capture_output=True, text=True)
+    passes = re.search(r"tp-opt %s (.*) \|", rest).group(1).split()
+    run = subprocess.run([build / "bin" / "tp-opt", *passes], input=text, capture_output=True, text=True)
     if run.returncode:
         sys.exit(f"page: {name}.mlir: {run.stderr}")
-    report, _, ir = run.stdout.partition("\n")
+    report, _, ir = run.stdout.partition("\n")  # before the module
     cost = json.loads(report)
     total = sum(entry["bytes"] for entry in cost["entries"].values())
     moved = [f"{c['kind']} over {', '.join(c['axes'])} {c['bytes']}" for c in cost["collectives"]]

@@ -90,6 +90,21 @@ def ReportCost : Pass<"tp-report-cost", "::mlir::ModuleOp"> {
   }];
 }
 
+def RingAttention : Pass<"tp-ring-attention", "::mlir::ModuleOp"> {
+  let summary = "passes keys and values round a ring instead of gathering them";
+  let description = [{
+    Attention that reads keys and values gathered along the sequence (`tp.all_gather` of dimension 1) becomes one step for each device of the
+    group: attention to the block of keys that the device holds, then `tp.permute` of the block to the next device. Sums of several blocks
+    are put together by an online softmax: the largest score so far, the sum of powers, and the sum of values are kept for each row and scaled
+    where a block has a larger score. The bytes are those of the gathers; a device holds one block instead of all, and a block can travel while
+    another is computed. The steps are linalg ops.
+
+    Runs behind `tp-optimize-collectives`. Attention whose first query head stands inside its group (`head_offset`) keeps its gathers.
+  }];
+  let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::linalg::LinalgDialect", "::mlir::math::MathDialect",
+                           "::mlir::tensor::TensorDialect"];
+}
+
 def VerifyPhase : Pass<"tp-verify-phase", "::mlir::ModuleOp"> {
   let summary = "checks what can no longer appear behind a phase";
   let description = [{
