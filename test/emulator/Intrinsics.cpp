@@ -1,6 +1,6 @@
 #include "Intrinsics.h"
 
-#include "Block.h"
+#include "Device.h"
 #include "Timeline.h"
 
 #include <algorithm>
@@ -20,6 +20,15 @@ void requireAligned(Lane *lane, const char *p, uint32_t align, uint32_t site) {
   if (address % align != 0)
     lane->block->fail(*lane, site, "misaligned: the address ends in byte " + std::to_string(address % 16) +
                                        " of 16, the access needs a multiple of " + std::to_string(align));
+}
+
+// Host memory that the device can see; kernels use it for flags alone.
+bool isPinnedHost(const char *p, uint64_t bytes) {
+  if (Memory::get().isDevice(reinterpret_cast<uint64_t>(p)))
+    return false;
+  Emulator &e = Emulator::get();
+  std::lock_guard<std::mutex> lock(e.mutex);
+  return e.isPinned(p, bytes);
 }
 
 // What releases have made visible, by the address of the flag.
@@ -50,6 +59,8 @@ char *tpEmuGlobal(Lane *lane, char *p, uint64_t bytes, uint32_t align, uint32_t 
   if (lane->fiber->owns(p))
     return p;
   requireAligned(lane, p, align, site);
+  if (accessOf(kind) == Access::atomic && isPinnedHost(p, bytes))
+    return p;
   // An atomic store initialises; it is not ordered by streams.
   Memory &memory = Memory::get();
   std::string problem;
@@ -76,6 +87,7 @@ void tpEmuAcquire(Lane *lane, char *p) {
     clock = it->second;
   }
   Timeline::get().acquire(lane->block->launch.op, clock);
+  acquired(clock);
 }
 
 void tpEmuBarrier(Lane *lane, uint32_t number, uint32_t aligned, uint32_t site) {
@@ -265,6 +277,11 @@ __bf16 tpEmuTruncateDouble(double value) { return tpEmuTruncate(float(value)); }
 template <typename F> void *address(F *function) { return reinterpret_cast<void *>(function); }
 
 } // namespace
+
+void forgetFlags() {
+  std::lock_guard<std::mutex> lock(flagMutex);
+  flags.clear();
+}
 
 std::vector<std::pair<const char *, void *>> runtimeSymbols() {
 #define TP_SYMBOL(name) {#name, address(name)}

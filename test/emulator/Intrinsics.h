@@ -8,6 +8,8 @@
 namespace tp::emu {
 
 std::vector<std::pair<const char *, void *>> runtimeSymbols();
+// What was released through memory, for when addresses are used again.
+void forgetFlags();
 
 } // namespace tp::emu
 
