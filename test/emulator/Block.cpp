@@ -4,7 +4,9 @@
 
 #include <chrono>
 #include <cstdio>
+#include <cstring>
 #include <sched.h>
+#include <utility>
 
 namespace tp::emu {
 namespace {
@@ -241,7 +243,15 @@ const char *Block::hazard(const Touch &touch, const Lane &lane, Access kind) con
   return nullptr;
 }
 
-char *Block::accessShared(Lane &lane, const char *p, uint64_t bytes, Access kind, uint32_t site) {
+void Block::stored(Lane &lane) {
+  if (!lane.suspect.at)
+    return;
+  const auto suspect = std::exchange(lane.suspect, Lane::Suspect());
+  if (std::memcmp(suspect.at, suspect.before.data(), suspect.before.size()) != 0)
+    fail(lane, suspect.site, suspect.problem);
+}
+
+char *Block::accessShared(Lane &lane, const char *p, uint64_t bytes, Access kind, uint32_t site, bool compare) {
   const auto at = uint64_t(p - sharedMemory.data()), size = uint64_t(sharedMemory.size());
   const char *verb = kind == Access::read ? "reads " : "writes ";
   auto what = [&] { return verb + std::to_string(bytes) + " bytes at byte " + std::to_string(at) + " of shared memory"; };
@@ -254,8 +264,12 @@ char *Block::accessShared(Lane &lane, const char *p, uint64_t bytes, Access kind
     Touch &touch = touches[i];
     if (kind != Access::write && touch.state != Memory::written)
       fail(lane, site, what() + ": uninitialised");
-    if (const char *why = kind == Access::atomic ? nullptr : hazard(touch, lane, kind))
-      fail(lane, site, what() + ": a missing barrier, bytes " + why);
+    if (const char *why = kind == Access::atomic ? nullptr : hazard(touch, lane, kind)) {
+      const std::string problem = what() + ": a missing barrier, bytes " + why;
+      if (!compare || touch.readerEpoch == epoch)
+        fail(lane, site, problem);
+      lane.suspect = {p, std::vector<char>(p, p + bytes), site, problem};
+    }
     const auto me = uint16_t(lane.number + 1);
     const uint32_t warp = warpEpoch[lane.warp()];
     if (kind != Access::read) {

@@ -51,6 +51,12 @@ struct Lane {
     uint32_t bytes, zeros;
     uint64_t group;
   };
+  struct Suspect { // a write over another thread's, harmless where it changes nothing
+    const char *at = nullptr;
+    std::vector<char> before;
+    uint32_t site;
+    std::string problem;
+  } suspect;
   std::vector<Copy> copies;
   uint64_t copyGroup = 0;
 
@@ -75,7 +81,9 @@ public:
   void meetBarrier(Lane &lane, uint32_t site, uint32_t number, bool aligned);
   void spin(Lane &lane); // lets others run
   [[noreturn]] void fail(Lane &lane, uint32_t site, const std::string &what);
-  char *accessShared(Lane &lane, const char *p, uint64_t bytes, Access kind, uint32_t site);
+  // `compare`: stored() follows, so writing what is there already is no error.
+  char *accessShared(Lane &lane, const char *p, uint64_t bytes, Access kind, uint32_t site, bool compare);
+  void stored(Lane &lane);
   bool inShared(const char *p) const { return p >= sharedMemory.data() && p < sharedMemory.data() + sharedMemory.size(); }
   void setShared(const char *p, uint64_t bytes, uint8_t state);
   // A meeting that orders the warp's accesses to memory.

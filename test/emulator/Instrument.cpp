@@ -196,10 +196,16 @@ private:
       if (load->isAtomic())
         ordered(*load, load->getPointerOperand(), "tpEmuAcquire");
     } else if (auto *store = dyn_cast<StoreInst>(&instruction)) {
+      const bool isShared = store->getPointerAddressSpace() == sharedSpace && !isLocal(store->getPointerOperand());
       if (store->isAtomic())
         call("tpEmuRelease", b.getVoidTy(), {lane, plain(store->getPointerOperand())});
       check(instruction, 1, layout.getTypeStoreSize(store->getValueOperand()->getType()), store->getAlign(),
-            store->isAtomic() ? 's' : 'w');
+            store->isAtomic() ? 's' : isShared ? 'v' : 'w');
+      // Threads may write the same value to one place: whether they do is seen afterwards.
+      if (store->getPointerAddressSpace() == 0 && isShared) {
+        b.SetInsertPoint(instruction.getNextNode());
+        call("tpEmuStored", b.getVoidTy(), {lane});
+      }
     } else if (auto *update = dyn_cast<AtomicRMWInst>(&instruction)) {
       meet(*update, update->getPointerOperand());
       check(instruction, 0, layout.getTypeStoreSize(update->getType()), update->getAlign(), 'a');

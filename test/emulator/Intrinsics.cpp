@@ -12,7 +12,7 @@ namespace tp::emu {
 namespace {
 
 Access accessOf(uint32_t kind) {
-  return kind == 'r' ? Access::read : kind == 'w' || kind == 's' ? Access::write : Access::atomic;
+  return kind == 'r' ? Access::read : kind == 'w' || kind == 'v' || kind == 's' ? Access::write : Access::atomic;
 }
 
 void requireAligned(Lane *lane, const char *p, uint32_t align, uint32_t site) {
@@ -42,7 +42,7 @@ uint32_t tpEmuLaneId(Lane *lane) { return lane->lane(); }
 void tpEmuSpin(Lane *lane) { lane->block->spin(*lane); }
 
 char *tpEmuShared(Lane *lane, char *p, uint64_t bytes, uint32_t align, uint32_t kind, uint32_t site) {
-  char *host = lane->block->accessShared(*lane, p, bytes, accessOf(kind), site);
+  char *host = lane->block->accessShared(*lane, p, bytes, accessOf(kind), site, kind == 'v');
   // Offsets count, not where the host put the memory.
   const auto offset = uint64_t(p - lane->shared);
   if (offset % align != 0)
@@ -50,6 +50,8 @@ char *tpEmuShared(Lane *lane, char *p, uint64_t bytes, uint32_t align, uint32_t 
                                        " of shared memory, the access needs a multiple of " + std::to_string(align));
   return host;
 }
+
+void tpEmuStored(Lane *lane) { lane->block->stored(*lane); }
 
 char *tpEmuGlobal(Lane *lane, char *p, uint64_t bytes, uint32_t align, uint32_t kind, uint32_t site) {
   if (bytes == 0)
@@ -286,7 +288,7 @@ void forgetFlags() {
 std::vector<std::pair<const char *, void *>> runtimeSymbols() {
 #define TP_SYMBOL(name) {#name, address(name)}
 #define TP_MATH(name) {#name, address(static_cast<float (*)(float)>(name))}
-  return {TP_SYMBOL(tpEmuLane),     TP_SYMBOL(tpEmuLaneId),    TP_SYMBOL(tpEmuSpin),      TP_SYMBOL(tpEmuShared),
+  return {TP_SYMBOL(tpEmuLane),     TP_SYMBOL(tpEmuLaneId),    TP_SYMBOL(tpEmuSpin),      TP_SYMBOL(tpEmuShared),   TP_SYMBOL(tpEmuStored),
           TP_SYMBOL(tpEmuGlobal),   TP_SYMBOL(tpEmuRelease),   TP_SYMBOL(tpEmuAcquire),   TP_SYMBOL(tpEmuBarrier),
           TP_SYMBOL(tpEmuWarpSync), TP_SYMBOL(tpEmuShuffle),   TP_SYMBOL(tpEmuVote),      TP_SYMBOL(tpEmuRedux),
           TP_SYMBOL(tpEmuMmaBf16),  TP_SYMBOL(tpEmuLdmatrix),  TP_SYMBOL(tpEmuCopyStart), TP_SYMBOL(tpEmuCopyCommit),
