@@ -141,20 +141,22 @@ void Block::checkMask(Lane &lane, uint32_t site, uint32_t mask) {
     if (!(mask >> i & 1))
       continue;
     const uint32_t number = lane.warp() * 32 + i;
-    const std::string other = "the mask " + hexMask(mask) + " names lane " + std::to_string(i) + ", which ";
+    auto wrong = [&](const std::string &what) {
+      fail(lane, site, "the mask " + hexMask(mask) + " names lane " + std::to_string(i) + ", which " + what);
+    };
     if (number >= lanes.size())
-      fail(lane, site, other + "the block of " + std::to_string(lanes.size()) + " threads does not have");
+      wrong("the block of " + std::to_string(lanes.size()) + " threads does not have");
     const Lane &peer = lanes[number];
     if (peer.exited)
-      fail(lane, site, other + "has ended");
+      wrong("has ended");
     if (&peer == &lane)
       continue;
     if (peer.meeting.kind == Meeting::barrier)
-      fail(lane, site, other + "waits at a barrier, " + launch.kernel->describe(peer.meeting.site));
+      wrong("waits at a barrier, " + launch.kernel->describe(peer.meeting.site));
     if (peer.meeting.kind == Meeting::warp && peer.meeting.site != site)
-      fail(lane, site, other + "meets at another instruction, " + launch.kernel->describe(peer.meeting.site));
+      wrong("meets at another instruction, " + launch.kernel->describe(peer.meeting.site));
     if (peer.meeting.kind == Meeting::warp && peer.meeting.mask != mask)
-      fail(lane, site, other + "gives the mask " + hexMask(peer.meeting.mask));
+      wrong("gives the mask " + hexMask(peer.meeting.mask));
   }
 }
 
