@@ -1,5 +1,5 @@
-// How an emulated library function begins. TP_ENTER: may fail as planned, takes the lock, and reports an earlier error of
-// the device. TP_LEAVE_ENTER, for functions that release something: they release whatever happens.
+// How an emulated library function begins. TP_ENTER: may fail as planned, takes the lock, and reports an earlier error
+// of the device. TP_LEAVE_ENTER, for functions that release something: they release whatever happens.
 #ifndef TP_EMU_API_H
 #define TP_EMU_API_H
 

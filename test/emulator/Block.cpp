@@ -256,12 +256,15 @@ void Block::stored(Lane &lane) {
 char *Block::accessShared(Lane &lane, const char *p, uint64_t bytes, Access kind, uint32_t site, bool compare) {
   const auto at = uint64_t(p - sharedMemory.data()), size = uint64_t(sharedMemory.size());
   const char *verb = kind == Access::read ? "reads " : "writes ";
-  auto what = [&] { return verb + std::to_string(bytes) + " bytes at byte " + std::to_string(at) + " of shared memory"; };
+  auto what = [&] {
+    return verb + std::to_string(bytes) + " bytes at byte " + std::to_string(at) + " of shared memory";
+  };
   const bool inside = at < size && at + bytes <= size;
   if (!inside || touches[at].state == Memory::never || touches[at + bytes - 1].state == Memory::never)
-    fail(lane, site, verb + std::to_string(bytes) + " bytes at byte " + std::to_string(int64_t(at)) +
-                         " of shared memory: out of bounds, " +
-                         (inside ? "between two variables" : "there are " + std::to_string(size) + " bytes"));
+    fail(lane, site,
+         verb + std::to_string(bytes) + " bytes at byte " + std::to_string(int64_t(at)) +
+             " of shared memory: out of bounds, " +
+             (inside ? "between two variables" : "there are " + std::to_string(size) + " bytes"));
   for (uint64_t i = at; i < at + bytes; ++i) {
     Touch &touch = touches[i];
     if (kind != Access::write && touch.state != Memory::written)

@@ -1,5 +1,5 @@
-// A block of a launch: its threads are fibers that run until they wait for each other. Warps meet at shuffles, the block
-// at barriers; who waits for someone that can no longer come is an error, as is every bad access.
+// A block of a launch: its threads are fibers that run until they wait for each other. Warps meet at shuffles, the
+// block at barriers; who waits for someone that can no longer come is an error, as is every bad access.
 #ifndef TP_EMU_BLOCK_H
 #define TP_EMU_BLOCK_H
 
@@ -84,7 +84,9 @@ public:
   // `compare`: stored() follows, so writing what is there already is no error.
   char *accessShared(Lane &lane, const char *p, uint64_t bytes, Access kind, uint32_t site, bool compare);
   void stored(Lane &lane);
-  bool inShared(const char *p) const { return p >= sharedMemory.data() && p < sharedMemory.data() + sharedMemory.size(); }
+  bool inShared(const char *p) const {
+    return p >= sharedMemory.data() && p < sharedMemory.data() + sharedMemory.size();
+  }
   void setShared(const char *p, uint64_t bytes, uint8_t state);
   // A meeting that orders the warp's accesses to memory.
   void orderWarp(const Lane &lane) { ++warpEpoch[lane.warp()]; }

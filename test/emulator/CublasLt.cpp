@@ -208,8 +208,14 @@ int cublasLtMatmul(LtHandle, LtDesc desc, const void *alpha, const void *a, LtLa
   TP_ENTER_ANY(cublasLtMatmul)
   auto *stream = e.streams.find(streamHandle);
   auto at = [](const void *p) { return reinterpret_cast<Pointer>(p); };
-  Gemm gemm{*object<Desc>(desc), *object<Layout>(aLayout), *object<Layout>(bLayout), *object<Layout>(dLayout),
-            at(a),               at(b),                    at(d),                    0};
+  Gemm gemm{*object<Desc>(desc),
+            *object<Layout>(aLayout),
+            *object<Layout>(bLayout),
+            *object<Layout>(dLayout),
+            at(a),
+            at(b),
+            at(d),
+            0};
   float scale = 1;
   std::memcpy(&gemm.alpha, alpha, 4);
   std::memcpy(&scale, beta, 4);

@@ -21,21 +21,27 @@ const std::pair<int, std::pair<const char *, const char *>> errors[] = {
     {cudaInvalidContext, {"CUDA_ERROR_INVALID_CONTEXT", "invalid device context"}},
     {cudaNoBinary, {"CUDA_ERROR_NO_BINARY_FOR_GPU", "no kernel image is available for execution on the device"}},
     {cudaPeerAccessUnsupported, {"CUDA_ERROR_PEER_ACCESS_UNSUPPORTED", "peer access is not supported"}},
-    {cudaUnsupportedPtx, {"CUDA_ERROR_UNSUPPORTED_PTX_VERSION", "the provided PTX was compiled with an unsupported toolchain."}},
+    {cudaUnsupportedPtx,
+     {"CUDA_ERROR_UNSUPPORTED_PTX_VERSION", "the provided PTX was compiled with an unsupported toolchain."}},
     {cudaInvalidHandle, {"CUDA_ERROR_INVALID_HANDLE", "invalid resource handle"}},
     {cudaNotFound, {"CUDA_ERROR_NOT_FOUND", "named symbol not found"}},
     {cudaNotReady, {"CUDA_ERROR_NOT_READY", "device not ready"}},
     {cudaIllegalAddress, {"CUDA_ERROR_ILLEGAL_ADDRESS", "an illegal memory access was encountered"}},
     {cudaPeerAccessEnabled, {"CUDA_ERROR_PEER_ACCESS_ALREADY_ENABLED", "peer access is already enabled"}},
     {cudaLaunchFailed, {"CUDA_ERROR_LAUNCH_FAILED", "unspecified launch failure"}},
-    {cudaCaptureUnsupported, {"CUDA_ERROR_STREAM_CAPTURE_UNSUPPORTED", "operation not permitted when stream is capturing"}},
-    {cudaCaptureInvalidated, {"CUDA_ERROR_STREAM_CAPTURE_INVALIDATED", "operation failed due to a previous error during capture"}},
+    {cudaCaptureUnsupported,
+     {"CUDA_ERROR_STREAM_CAPTURE_UNSUPPORTED", "operation not permitted when stream is capturing"}},
+    {cudaCaptureInvalidated,
+     {"CUDA_ERROR_STREAM_CAPTURE_INVALIDATED", "operation failed due to a previous error during capture"}},
     {cudaCaptureUnjoined, {"CUDA_ERROR_STREAM_CAPTURE_UNJOINED", "capturing stream has unjoined work"}},
 };
 
-bool isPtx(const char *image) { return std::strncmp(image, "\x7f"
-                                                           "ELF",
-                                                    4) != 0; }
+bool isPtx(const char *image) {
+  return std::strncmp(image,
+                      "\x7f"
+                      "ELF",
+                      4) != 0;
+}
 
 // The bytes of a cubin, as its section headers say.
 std::string cubinBytes(const char *image) {
@@ -78,7 +84,8 @@ int checkCubin(const Settings &settings, const std::string &cubin) {
   const int low = int(flags & 0xff), high = int(flags >> 8 & 0xff);
   const int arch = low >= 50 ? low : high; // where the version of the format puts it
   if (arch / 10 != settings.arch / 10 || arch % 10 > settings.arch % 10)
-    return refuse(cudaNoBinary, "a cubin for sm_" + std::to_string(arch) + ", the device is sm_" + std::to_string(settings.arch));
+    return refuse(cudaNoBinary,
+                  "a cubin for sm_" + std::to_string(arch) + ", the device is sm_" + std::to_string(settings.arch));
   return 0;
 }
 
@@ -300,7 +307,8 @@ int cuFuncSetAttribute(Function function, int attribute, int value) {
   TP_ENTER(cuFuncSetAttribute)
   const int limit = e.settings.arch >= 90 ? 227 << 10 : e.settings.arch == 80 ? 163 << 10 : 99 << 10;
   if (attribute != functionMaxDynamicShared || value < 0 || value > limit)
-    return refuse(cudaInvalidValue, std::to_string(value) + " bytes of shared memory, a block has " + std::to_string(limit));
+    return refuse(cudaInvalidValue,
+                  std::to_string(value) + " bytes of shared memory, a block has " + std::to_string(limit));
   reinterpret_cast<FunctionObject *>(function)->dynamicLimit = uint32_t(value);
   return 0;
 }

@@ -63,8 +63,8 @@ private:
     });
   }
 
-  // Places of the shared variables that a function uses, apart from each other so that an overrun is seen; one without a
-  // size is the dynamic memory behind them.
+  // Places of the shared variables that a function uses, apart from each other so that an overrun is seen; one without
+  // a size is the dynamic memory behind them.
   Shared layOutShared(const Function &function) {
     constexpr uint64_t gap = 16;
     Shared result;
@@ -77,7 +77,8 @@ private:
         dynamic = &variable;
         continue;
       }
-      const uint64_t at = alignTo(result.bytes + (result.bytes ? gap : 0), std::max<uint64_t>(16, variable.getAlign().valueOrOne().value()));
+      const uint64_t at = alignTo(result.bytes + (result.bytes ? gap : 0),
+                                  std::max<uint64_t>(16, variable.getAlign().valueOrOne().value()));
       if (at != result.bytes)
         result.gaps.emplace_back(result.bytes, at);
       result.places[&variable] = at;
@@ -94,7 +95,8 @@ private:
 
   void checkGlobals() {
     for (GlobalVariable &variable : module.globals())
-      if (variable.getAddressSpace() != sharedSpace && !variable.isConstant() && !variable.getName().starts_with("llvm."))
+      if (variable.getAddressSpace() != sharedSpace && !variable.isConstant() &&
+          !variable.getName().starts_with("llvm."))
         throw std::runtime_error("the global variable @" + variable.getName().str() + " is not supported");
   }
 
@@ -192,15 +194,17 @@ private:
     if (auto *load = dyn_cast<LoadInst>(&instruction)) {
       if (load->isVolatile() || load->isAtomic())
         call("tpEmuSpin", b.getVoidTy(), {lane});
-      check(instruction, 0, layout.getTypeStoreSize(load->getType()), load->getAlign(), load->isAtomic() ? 'a' : 'r');
-      if (load->isAtomic())
+      if (load->isAtomic()) // before check(), which changes the address
         ordered(*load, load->getPointerOperand(), "tpEmuAcquire");
+      check(instruction, 0, layout.getTypeStoreSize(load->getType()), load->getAlign(), load->isAtomic() ? 'a' : 'r');
     } else if (auto *store = dyn_cast<StoreInst>(&instruction)) {
       const bool isShared = store->getPointerAddressSpace() == sharedSpace && !isLocal(store->getPointerOperand());
       if (store->isAtomic())
         call("tpEmuRelease", b.getVoidTy(), {lane, plain(store->getPointerOperand())});
       check(instruction, 1, layout.getTypeStoreSize(store->getValueOperand()->getType()), store->getAlign(),
-            store->isAtomic() ? 's' : isShared ? 'v' : 'w');
+            store->isAtomic() ? 's'
+            : isShared        ? 'v'
+                              : 'w');
       // Threads may write the same value to one place: whether they do is seen afterwards.
       if (store->getPointerAddressSpace() == 0 && isShared) {
         b.SetInsertPoint(instruction.getNextNode());
@@ -212,7 +216,8 @@ private:
     } else if (auto *exchange = dyn_cast<AtomicCmpXchgInst>(&instruction)) {
       call("tpEmuSpin", b.getVoidTy(), {lane});
       meet(*exchange, exchange->getPointerOperand());
-      check(instruction, 0, layout.getTypeStoreSize(exchange->getCompareOperand()->getType()), exchange->getAlign(), 'a');
+      check(instruction, 0, layout.getTypeStoreSize(exchange->getCompareOperand()->getType()), exchange->getAlign(),
+            'a');
     } else if (auto *memory = dyn_cast<MemIntrinsic>(&instruction)) {
       rewriteMemory(*memory);
     } else if (auto *callee = dyn_cast<CallInst>(&instruction)) {
@@ -293,9 +298,7 @@ private:
     instruction.eraseFromParent();
   }
 
-  Value *field(uint64_t byte) {
-    return b.CreateLoad(b.getInt32Ty(), b.CreateConstGEP1_64(b.getInt8Ty(), lane, byte));
-  }
+  Value *field(uint64_t byte) { return b.CreateLoad(b.getInt32Ty(), b.CreateConstGEP1_64(b.getInt8Ty(), lane, byte)); }
 
   Value *specialRegister(StringRef name) {
     static const std::pair<StringRef, uint64_t> registers[] = {
@@ -350,9 +353,10 @@ Value *Instrumenter::shuffle(CallInst &instruction, StringRef name) {
   StringRef mode = name.substr(10).take_until([](char c) { return c == '.'; });
   const uint32_t number = mode == "bfly" ? 0 : mode == "up" ? 1 : mode == "down" ? 2 : 3;
   Value *value = b.CreateBitCast(instruction.getArgOperand(1), b.getInt32Ty());
-  Value *packedResult = call("tpEmuShuffle", b.getInt64Ty(),
-                             {lane, b.getInt32(number), instruction.getArgOperand(0), value, instruction.getArgOperand(2),
-                              instruction.getArgOperand(3), b.getInt32(siteOf(instruction))});
+  Value *packedResult =
+      call("tpEmuShuffle", b.getInt64Ty(),
+           {lane, b.getInt32(number), instruction.getArgOperand(0), value, instruction.getArgOperand(2),
+            instruction.getArgOperand(3), b.getInt32(siteOf(instruction))});
   Type *type = instruction.getArgOperand(1)->getType();
   Value *word = b.CreateBitCast(b.CreateTrunc(packedResult, b.getInt32Ty()), type);
   if (!predicate)
@@ -422,8 +426,9 @@ Value *Instrumenter::copy(CallInst &instruction, StringRef name) {
   if (parts.size() < 6 || parts[3] != "shared" || parts[5].getAsInteger(10, bytes))
     return nullptr;
   Value *source = instruction.arg_size() > 2 ? argument(2) : b.getInt32(bytes);
-  return call("tpEmuCopyStart", b.getVoidTy(),
-              {lane, plain(argument(0)), plain(argument(1)), b.getInt32(bytes), source, b.getInt32(siteOf(instruction))});
+  return call(
+      "tpEmuCopyStart", b.getVoidTy(),
+      {lane, plain(argument(0)), plain(argument(1)), b.getInt32(bytes), source, b.getInt32(siteOf(instruction))});
 }
 
 Value *Instrumenter::replacement(CallInst &instruction, StringRef name) {
@@ -433,8 +438,9 @@ Value *Instrumenter::replacement(CallInst &instruction, StringRef name) {
   if (name.consume_front("read.ptx.sreg."))
     result = specialRegister(name);
   else if (name == "barrier0" || name == "barrier.cta.sync.aligned.all" || name == "barrier.cta.sync.all")
-    result = call("tpEmuBarrier", b.getVoidTy(),
-                  {lane, name == "barrier0" ? b.getInt32(0) : argument(0), b.getInt32(name.ends_with("sync.all") ? 0 : 1), site});
+    result = call(
+        "tpEmuBarrier", b.getVoidTy(),
+        {lane, name == "barrier0" ? b.getInt32(0) : argument(0), b.getInt32(name.ends_with("sync.all") ? 0 : 1), site});
   else if (name == "bar.warp.sync")
     result = call("tpEmuWarpSync", b.getVoidTy(), {lane, argument(0), site});
   else if (name.starts_with("shfl.sync."))
@@ -447,8 +453,13 @@ Value *Instrumenter::replacement(CallInst &instruction, StringRef name) {
       result = b.CreateTrunc(result, b.getInt1Ty());
   } else if (name.starts_with("redux.sync."))
     result = call("tpEmuRedux", b.getInt32Ty(),
-                  {lane, b.getInt32(name.ends_with(".add") ? 0 : name.ends_with("umax") ? 1 : name.ends_with("umin") ? 2
-                                    : name.ends_with(".max") ? 3 : name.ends_with(".min") ? 4 : 5),
+                  {lane,
+                   b.getInt32(name.ends_with(".add")   ? 0
+                              : name.ends_with("umax") ? 1
+                              : name.ends_with("umin") ? 2
+                              : name.ends_with(".max") ? 3
+                              : name.ends_with(".min") ? 4
+                                                       : 5),
                    argument(0), argument(1), site});
   else if (name.starts_with("membar.") || name.starts_with("fence."))
     return b.CreateFence(AtomicOrdering::SequentiallyConsistent);

@@ -18,8 +18,9 @@ Access accessOf(uint32_t kind) {
 void requireAligned(Lane *lane, const char *p, uint32_t align, uint32_t site) {
   const auto address = reinterpret_cast<uint64_t>(p);
   if (address % align != 0)
-    lane->block->fail(*lane, site, "misaligned: the address ends in byte " + std::to_string(address % 16) +
-                                       " of 16, the access needs a multiple of " + std::to_string(align));
+    lane->block->fail(*lane, site,
+                      "misaligned: the address ends in byte " + std::to_string(address % 16) +
+                          " of 16, the access needs a multiple of " + std::to_string(align));
 }
 
 // Host memory that the device can see; kernels use it for flags alone.
@@ -46,8 +47,9 @@ char *tpEmuShared(Lane *lane, char *p, uint64_t bytes, uint32_t align, uint32_t 
   // Offsets count, not where the host put the memory.
   const auto offset = uint64_t(p - lane->shared);
   if (offset % align != 0)
-    lane->block->fail(*lane, site, "misaligned: byte " + std::to_string(offset) +
-                                       " of shared memory, the access needs a multiple of " + std::to_string(align));
+    lane->block->fail(*lane, site,
+                      "misaligned: byte " + std::to_string(offset) +
+                          " of shared memory, the access needs a multiple of " + std::to_string(align));
   return host;
 }
 
@@ -66,8 +68,8 @@ char *tpEmuGlobal(Lane *lane, char *p, uint64_t bytes, uint32_t align, uint32_t 
   // An atomic store initialises; it is not ordered by streams.
   Memory &memory = Memory::get();
   std::string problem;
-  char *host = memory.access(reinterpret_cast<uint64_t>(p), bytes, accessOf(kind), kind == 's' ? 0 : lane->block->launch.op,
-                             problem);
+  char *host = memory.access(reinterpret_cast<uint64_t>(p), bytes, accessOf(kind),
+                             kind == 's' ? 0 : lane->block->launch.op, problem);
   if (!host)
     lane->block->fail(*lane, site, problem);
   return host;
@@ -267,7 +269,8 @@ void tpEmuCopyWait(Lane *lane, uint32_t groups) {
 __bf16 tpEmuTruncate(float value) {
   uint32_t bits;
   std::memcpy(&bits, &value, 4);
-  const auto rounded = std::isnan(value) ? uint16_t(bits >> 16 | 0x40) : uint16_t((bits + 0x7fff + (bits >> 16 & 1)) >> 16);
+  const auto rounded =
+      std::isnan(value) ? uint16_t(bits >> 16 | 0x40) : uint16_t((bits + 0x7fff + (bits >> 16 & 1)) >> 16);
   __bf16 result;
   std::memcpy(&result, &rounded, 2);
   return result;
@@ -287,15 +290,43 @@ void forgetFlags() {
 
 std::vector<std::pair<const char *, void *>> runtimeSymbols() {
 #define TP_SYMBOL(name) {#name, address(name)}
-#define TP_MATH(name) {#name, address(static_cast<float (*)(float)>(name))}
-  return {TP_SYMBOL(tpEmuLane),     TP_SYMBOL(tpEmuLaneId),    TP_SYMBOL(tpEmuSpin),      TP_SYMBOL(tpEmuShared),   TP_SYMBOL(tpEmuStored),
-          TP_SYMBOL(tpEmuGlobal),   TP_SYMBOL(tpEmuRelease),   TP_SYMBOL(tpEmuAcquire),   TP_SYMBOL(tpEmuBarrier),
-          TP_SYMBOL(tpEmuWarpSync), TP_SYMBOL(tpEmuShuffle),   TP_SYMBOL(tpEmuVote),      TP_SYMBOL(tpEmuRedux),
-          TP_SYMBOL(tpEmuMmaBf16),  TP_SYMBOL(tpEmuLdmatrix),  TP_SYMBOL(tpEmuCopyStart), TP_SYMBOL(tpEmuCopyCommit),
-          TP_SYMBOL(tpEmuCopyWait), TP_MATH(expf),             TP_MATH(exp2f),            TP_MATH(logf),
-          TP_MATH(log2f),           TP_MATH(sinf),             TP_MATH(cosf),             TP_MATH(tanhf),
-          TP_MATH(erff),            TP_MATH(roundf),           TP_MATH(truncf),           TP_MATH(floorf),
-          TP_MATH(ceilf),           TP_MATH(rintf),            TP_MATH(sqrtf),            TP_MATH(fabsf),
+#define TP_MATH(name)                                                                                                  \
+  {                                                                                                                    \
+    #name, address(static_cast<float (*)(float)>(name))                                                                \
+  }
+  return {TP_SYMBOL(tpEmuLane),
+          TP_SYMBOL(tpEmuLaneId),
+          TP_SYMBOL(tpEmuSpin),
+          TP_SYMBOL(tpEmuShared),
+          TP_SYMBOL(tpEmuStored),
+          TP_SYMBOL(tpEmuGlobal),
+          TP_SYMBOL(tpEmuRelease),
+          TP_SYMBOL(tpEmuAcquire),
+          TP_SYMBOL(tpEmuBarrier),
+          TP_SYMBOL(tpEmuWarpSync),
+          TP_SYMBOL(tpEmuShuffle),
+          TP_SYMBOL(tpEmuVote),
+          TP_SYMBOL(tpEmuRedux),
+          TP_SYMBOL(tpEmuMmaBf16),
+          TP_SYMBOL(tpEmuLdmatrix),
+          TP_SYMBOL(tpEmuCopyStart),
+          TP_SYMBOL(tpEmuCopyCommit),
+          TP_SYMBOL(tpEmuCopyWait),
+          TP_MATH(expf),
+          TP_MATH(exp2f),
+          TP_MATH(logf),
+          TP_MATH(log2f),
+          TP_MATH(sinf),
+          TP_MATH(cosf),
+          TP_MATH(tanhf),
+          TP_MATH(erff),
+          TP_MATH(roundf),
+          TP_MATH(truncf),
+          TP_MATH(floorf),
+          TP_MATH(ceilf),
+          TP_MATH(rintf),
+          TP_MATH(sqrtf),
+          TP_MATH(fabsf),
           {"powf", address(static_cast<float (*)(float, float)>(powf))},
           {"fmodf", address(static_cast<float (*)(float, float)>(fmodf))},
           {"fmaxf", address(static_cast<float (*)(float, float)>(fmaxf))},

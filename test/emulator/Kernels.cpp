@@ -71,7 +71,8 @@ std::shared_ptr<const KernelModule> build(const std::string &file) {
     throw std::runtime_error(file + ": " + buffer.getError().message());
   std::unique_ptr<Module> module = parseIR(**buffer, problem, *context, {}, &lines);
   if (!module)
-    throw std::runtime_error(file + ": line " + std::to_string(problem.getLineNo()) + ": " + problem.getMessage().str());
+    throw std::runtime_error(file + ": line " + std::to_string(problem.getLineNo()) + ": " +
+                             problem.getMessage().str());
   auto result = std::make_shared<KernelModule>();
   try {
     module->setTargetTriple(jit().getTargetTriple());

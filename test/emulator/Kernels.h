@@ -11,9 +11,9 @@ namespace tp::emu {
 
 struct Kernel {
   std::string name;
-  uint32_t staticShared = 0; // bytes
+  uint32_t staticShared = 0;                       // bytes
   std::vector<std::pair<uint32_t, uint32_t>> gaps; // [begin, end) of shared memory that belongs to no variable
-  uint32_t requiredBlock[3] = {0, 0, 0}; // 0: any
+  uint32_t requiredBlock[3] = {0, 0, 0};           // 0: any
   std::vector<uint32_t> parameterBytes;
   void (*code)(void **parameters) = nullptr;
   std::shared_ptr<const std::vector<std::string>> sites; // "line 12: '%3 = ...'", by number

@@ -97,7 +97,9 @@ void Memory::reset() {
 
 std::string Memory::explain(uint64_t address, uint64_t bytes, Access kind) {
   std::lock_guard<std::mutex> lock(mutex);
-  const std::string what = std::string(kind == Access::read ? "reads " : kind == Access::write ? "writes " : "updates ") +
+  const std::string what = std::string(kind == Access::read    ? "reads "
+                                       : kind == Access::write ? "writes "
+                                                               : "updates ") +
                            std::to_string(bytes) + " bytes at " + hex(address);
   auto in = [&](const std::map<uint64_t, uint64_t> &map) {
     auto it = map.upper_bound(address);
@@ -132,8 +134,8 @@ bool Memory::note(Last &last, Access kind, OpId op, std::string &problem) {
   auto conflict = [&](OpId other, const char *how) {
     if (before(other))
       return false;
-    problem = std::string("a missing stream dependency: not ordered after ") + timeline.describe(other) + ", which " + how +
-              " it";
+    problem = std::string("a missing stream dependency: not ordered after ") + timeline.describe(other) + ", which " +
+              how + " it";
     return true;
   };
   if (last.writer != op) {

@@ -1,6 +1,6 @@
-// Device memory of the emulated GPUs. A device address lies in a range that the host cannot touch; its bytes lie `alias`
-// further on, where kernels and copies reach them through access(). Every byte has a state (never allocated, not yet
-// written, written, freed), and every 32 bytes know the operations that last wrote and read them.
+// Device memory of the emulated GPUs. A device address lies in a range that the host cannot touch; its bytes lie
+// `alias` further on, where kernels and copies reach them through access(). Every byte has a state (never allocated,
+// not yet written, written, freed), and every 32 bytes know the operations that last wrote and read them.
 #ifndef TP_EMU_MEMORY_H
 #define TP_EMU_MEMORY_H
 

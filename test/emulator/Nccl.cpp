@@ -21,7 +21,9 @@ struct Call {
     static const char *const names[] = {"all_reduce", "all_gather", "send", "recv"};
     const char *typeName = type == ncclTypeBf16 ? "bf16" : type == ncclTypeF32 ? "f32" : "i32";
     return std::string(names[kind]) + " of " + std::to_string(count) + " " + typeName +
-           (kind == allReduce ? op == ncclReduceSum ? ", sum" : ", max" : kind >= send ? ", peer " + std::to_string(peer) : "");
+           (kind == allReduce ? op == ncclReduceSum ? ", sum" : ", max"
+            : kind >= send    ? ", peer " + std::to_string(peer)
+                              : "");
   }
 };
 
@@ -44,7 +46,7 @@ struct World {
   int ranks = 0, joined = 0, left = 0;
   bool aborted = false;
   std::string problem;
-  std::vector<int> devices; // by rank, -1: not there
+  std::vector<int> devices;                         // by rank, -1: not there
   std::map<uint64_t, std::map<int, Arrival>> calls; // by number and rank
   std::map<uint64_t, int> finished;
 };
@@ -121,7 +123,8 @@ std::string runCollective(const Arrivals &ranks, size_t index) {
       result.insert(result.end(), data.begin(), data.end());
   }
   for (auto &[rank, arrival] : ranks)
-    if (std::string problem = writeDevice(addressOf((*arrival.calls)[index].dst), result.data(), result.size(), arrival.op);
+    if (std::string problem =
+            writeDevice(addressOf((*arrival.calls)[index].dst), result.data(), result.size(), arrival.op);
         !problem.empty())
       return "NCCL: " + problem;
   return "";
@@ -142,7 +145,8 @@ std::string runPairs(const Arrivals &ranks) {
         return "NCCL: rank " + std::to_string(rank) + " has " + call.describe() + ", but that rank sends " +
                (queue.empty() ? "nothing" : queue.front().first->describe());
       std::vector<char> data(call.bytes());
-      std::string problem = readDevice(addressOf(queue.front().first->src), data.data(), data.size(), queue.front().second);
+      std::string problem =
+          readDevice(addressOf(queue.front().first->src), data.data(), data.size(), queue.front().second);
       if (problem.empty())
         problem = writeDevice(addressOf(call.dst), data.data(), data.size(), arrival.op);
       if (!problem.empty())
@@ -151,7 +155,8 @@ std::string runPairs(const Arrivals &ranks) {
     }
   for (auto &[pair, queue] : sends)
     if (!queue.empty())
-      return "NCCL: rank " + std::to_string(pair.first) + " has " + queue.front().first->describe() + ", which nobody receives";
+      return "NCCL: rank " + std::to_string(pair.first) + " has " + queue.front().first->describe() +
+             ", which nobody receives";
   return "";
 }
 
@@ -166,13 +171,13 @@ std::string disagreement(int rank, const Group &a, int other, const Group &b, ui
   const bool pairs = isPair(a[0]) && isPair(b[0]); // their numbers may differ
   if (same || pairs)
     return "";
-  return "NCCL: ranks disagree in call " + std::to_string(number) + ": rank " + std::to_string(rank) + " has " + text(a) +
-         ", rank " + std::to_string(other) + " has " + text(b);
+  return "NCCL: ranks disagree in call " + std::to_string(number) + ": rank " + std::to_string(rank) + " has " +
+         text(a) + ", rank " + std::to_string(other) + " has " + text(b);
 }
 
 // Runs the group when all ranks have come to it; until then asks to be called again.
-std::string meet(const std::shared_ptr<World> &world, Comm *comm, int rank, const Group &group, OpId op, uint64_t &number,
-                 bool &begun) {
+std::string meet(const std::shared_ptr<World> &world, Comm *comm, int rank, const Group &group, OpId op,
+                 uint64_t &number, bool &begun) {
   Emulator &e = Emulator::get();
   std::unique_lock<std::mutex> lock(e.mutex);
   if (world->aborted) // the kernel ends
@@ -269,8 +274,13 @@ int add(const char *name, NcclComm handle, Stream streamHandle, Call call) {
 extern "C" {
 
 const char *ncclGetErrorString(int code) {
-  static const char *const names[] = {"no error", "unhandled cuda error", "unhandled system error", "internal error",
-                                      "invalid argument", "invalid usage", "remote process exited or there was a network error",
+  static const char *const names[] = {"no error",
+                                      "unhandled cuda error",
+                                      "unhandled system error",
+                                      "internal error",
+                                      "invalid argument",
+                                      "invalid usage",
+                                      "remote process exited or there was a network error",
                                       "NCCL operation in progress"};
   return code >= 0 && code <= 7 ? names[code] : "unknown result code";
 }
@@ -311,9 +321,10 @@ int ncclCommInitRankConfig(NcclComm *handle, int ranks, NcclId id, int rank, Ncc
 int ncclCommGetAsyncError(NcclComm handle, int *code) {
   TP_ENTER_ANY(ncclCommGetAsyncError)
   const World &world = *reinterpret_cast<Comm *>(handle)->world;
-  *code = !world.problem.empty() ? int(ncclInvalidUsage)
-          : world.aborted        ? int(ncclRemoteError)
-          : world.joined < world.ranks ? int(ncclInProgress) : int(ncclSuccess);
+  *code = !world.problem.empty()       ? int(ncclInvalidUsage)
+          : world.aborted              ? int(ncclRemoteError)
+          : world.joined < world.ranks ? int(ncclInProgress)
+                                       : int(ncclSuccess);
   return 0;
 }
 

@@ -62,7 +62,7 @@ enum { streamNonBlocking = 1, eventNoTiming = 2, captureThreadLocal = 1, hostPor
   F(cuDevicePrimaryCtxRelease_v2, (int device))                                                                        \
   F(cuCtxSetCurrent, (Context context))                                                                                \
   F(cuCtxEnablePeerAccess, (Context peer, unsigned flags))                                                             \
-  F(cuMemGetInfo_v2, (size_t * free, size_t *total))                                                                   \
+  F(cuMemGetInfo_v2, (size_t *free, size_t *total))                                                                    \
   F(cuMemAlloc_v2, (Pointer * pointer, size_t bytes))                                                                  \
   F(cuMemFree_v2, (Pointer pointer))                                                                                   \
   F(cuMemHostAlloc, (void **pointer, size_t bytes, unsigned flags))                                                    \
@@ -83,7 +83,7 @@ enum { streamNonBlocking = 1, eventNoTiming = 2, captureThreadLocal = 1, hostPor
   F(cuStreamQuery, (Stream stream))                                                                                    \
   F(cuStreamWaitEvent, (Stream stream, Event event, unsigned flags))                                                   \
   F(cuStreamBeginCapture_v2, (Stream stream, int mode))                                                                \
-  F(cuStreamEndCapture, (Stream stream, Graph *graph))                                                                 \
+  F(cuStreamEndCapture, (Stream stream, Graph * graph))                                                                \
   F(cuEventCreate, (Event * event, unsigned flags))                                                                    \
   F(cuEventDestroy_v2, (Event event))                                                                                  \
   F(cuEventRecord, (Event event, Stream stream))                                                                       \
@@ -106,7 +106,7 @@ enum { operationNone = 0, operationTranspose = 1 };
 // cublasLtMatmulDescAttributes_t
 enum { descTransA = 3, descTransB = 4, descEpilogue = 7, descBias = 8, descBiasType = 26 };
 enum { epilogueNone = 1, epilogueRelu = 2, epilogueBias = 4, epilogueGelu = 32 }; // with a bias: the sum
-enum { preferenceWorkspace = 1 };                                                 // cublasLtMatmulPreferenceAttributes_t
+enum { preferenceWorkspace = 1 }; // cublasLtMatmulPreferenceAttributes_t
 
 struct LtAlgorithm {
   uint64_t data[8];
@@ -130,13 +130,11 @@ struct LtHeuristic {
   F(cublasLtMatmulPreferenceCreate, (LtPreference * preference))                                                       \
   F(cublasLtMatmulPreferenceDestroy, (LtPreference preference))                                                        \
   F(cublasLtMatmulPreferenceSetAttribute, (LtPreference preference, int attribute, const void *value, size_t bytes))   \
-  F(cublasLtMatmulAlgoGetHeuristic,                                                                                    \
-    (LtHandle handle, LtDesc desc, LtLayout a, LtLayout b, LtLayout c, LtLayout d, LtPreference preference, int wanted,\
-     LtHeuristic *results, int *found))                                                                                \
-  F(cublasLtMatmul,                                                                                                    \
-    (LtHandle handle, LtDesc desc, const void *alpha, const void *a, LtLayout aLayout, const void *b,                  \
-     LtLayout bLayout, const void *beta, const void *c, LtLayout cLayout, void *d, LtLayout dLayout,                   \
-     const LtAlgorithm *algorithm, void *workspace, size_t workspaceBytes, Stream stream))
+  F(cublasLtMatmulAlgoGetHeuristic, (LtHandle handle, LtDesc desc, LtLayout a, LtLayout b, LtLayout c, LtLayout d,     \
+                                     LtPreference preference, int wanted, LtHeuristic *results, int *found))           \
+  F(cublasLtMatmul, (LtHandle handle, LtDesc desc, const void *alpha, const void *a, LtLayout aLayout, const void *b,  \
+                     LtLayout bLayout, const void *beta, const void *c, LtLayout cLayout, void *d, LtLayout dLayout,   \
+                     const LtAlgorithm *algorithm, void *workspace, size_t workspaceBytes, Stream stream))
 
 // ---- NCCL ----
 

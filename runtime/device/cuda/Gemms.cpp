@@ -95,7 +95,8 @@ GemmTable::~GemmTable() {
 
 void GemmTable::run(Stream stream, int32_t gemm, Pointer x, Pointer w, Pointer bias, Pointer y) {
   if (gemm < 0 || size_t(gemm) >= plans.size())
-    throw Error("the program calls GEMM " + std::to_string(gemm) + ", the manifest has " + std::to_string(plans.size()));
+    throw Error("the program calls GEMM " + std::to_string(gemm) + ", the manifest has " +
+                std::to_string(plans.size()));
   Plan &plan = *plans[size_t(gemm)];
   if (plan.gemm.bias)
     plan.set(descBias, bias);

@@ -30,9 +30,10 @@ OwnedModule loadModule(const char *image, const std::string &what) {
   if (code == cudaUnsupportedPtx) {
     int version = 0;
     TP_CUDA(cuDriverGetVersion, &version);
-    throw Error(what + ": the NVIDIA driver (CUDA " + std::to_string(version / 1000) + "." +
-                std::to_string(version % 1000 / 10) +
-                ") is too old for its PTX: update the driver, or compile the package with a cubin (tp-compile with ptxas)");
+    throw Error(
+        what + ": the NVIDIA driver (CUDA " + std::to_string(version / 1000) + "." +
+        std::to_string(version % 1000 / 10) +
+        ") is too old for its PTX: update the driver, or compile the package with a cubin (tp-compile with ptxas)");
   }
   if (code)
     throw Error(what + ": " + cudaMessage("cuModuleLoadDataEx", code) + (log[0] ? std::string(": ") + log : ""));
@@ -93,8 +94,8 @@ void KernelTable::launch(Stream stream, int32_t kernel, const int32_t grid[3], c
   for (int64_t i = 0; i < info.params; ++i)
     parameters[i] = const_cast<uint64_t *>(args + i);
   const int code = driver().cuLaunchKernel(functions[size_t(kernel)], unsigned(grid[0]), unsigned(grid[1]),
-                                           unsigned(grid[2]), unsigned(block[0]), unsigned(block[1]), unsigned(block[2]),
-                                           unsigned(sharedBytes), stream, parameters, nullptr);
+                                           unsigned(grid[2]), unsigned(block[0]), unsigned(block[1]),
+                                           unsigned(block[2]), unsigned(sharedBytes), stream, parameters, nullptr);
   if (code)
     throw Error("kernel '" + info.name + "': " + cudaMessage("cuLaunchKernel", code));
 }

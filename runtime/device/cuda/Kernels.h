@@ -5,7 +5,6 @@
 #include "core/Package.h"
 #include "device/cuda/Context.h"
 
-
 namespace tp::rt::cuda {
 
 // Loads a cubin or PTX; `what` names it in errors.

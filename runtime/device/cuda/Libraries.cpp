@@ -85,14 +85,15 @@ std::string cudaMessage(const char *call, int code) {
   const char *name = nullptr, *text = nullptr;
   driver().cuGetErrorName(code, &name);
   driver().cuGetErrorString(code, &text);
-  return plainName(call) + ": " + (name ? name : "error " + std::to_string(code)) + (text ? std::string(": ") + text : "");
+  return plainName(call) + ": " + (name ? name : "error " + std::to_string(code)) +
+         (text ? std::string(": ") + text : "");
 }
 
 std::string cublasMessage(const char *call, int code) {
   static const std::pair<int, const char *> names[] = {
-      {1, "CUBLAS_STATUS_NOT_INITIALIZED"},  {3, "CUBLAS_STATUS_ALLOC_FAILED"},    {7, "CUBLAS_STATUS_INVALID_VALUE"},
-      {8, "CUBLAS_STATUS_ARCH_MISMATCH"},    {11, "CUBLAS_STATUS_MAPPING_ERROR"},  {13, "CUBLAS_STATUS_EXECUTION_FAILED"},
-      {14, "CUBLAS_STATUS_INTERNAL_ERROR"},  {15, "CUBLAS_STATUS_NOT_SUPPORTED"}};
+      {1, "CUBLAS_STATUS_NOT_INITIALIZED"}, {3, "CUBLAS_STATUS_ALLOC_FAILED"},   {7, "CUBLAS_STATUS_INVALID_VALUE"},
+      {8, "CUBLAS_STATUS_ARCH_MISMATCH"},   {11, "CUBLAS_STATUS_MAPPING_ERROR"}, {13, "CUBLAS_STATUS_EXECUTION_FAILED"},
+      {14, "CUBLAS_STATUS_INTERNAL_ERROR"}, {15, "CUBLAS_STATUS_NOT_SUPPORTED"}};
   for (auto [number, name] : names)
     if (number == code)
       return std::string(call) + ": " + name;

@@ -23,8 +23,8 @@ struct NcclTable {
 };
 #undef TP_FIELD
 
-// Opened at first use, in TP_CUDA_LIBRARIES (a folder) if it is set, else where the loader looks; stays open. Throw Error
-// that names the file names tried and the function that a library lacks.
+// Opened at first use, in TP_CUDA_LIBRARIES (a folder) if it is set, else where the loader looks; stays open. Throw
+// Error that names the file names tried and the function that a library lacks.
 const CudaTable &driver();
 const LtTable &cublasLt();
 const NcclTable &nccl();

@@ -1,10 +1,10 @@
 // Kernels by which ranks on one GPU, or on GPUs that see each other's memory, meet in device memory. Device code in C:
 // scripts/meet-kernels makes Meet.ptx.inc from it, which the runtime carries.
 //
-// One launch a rank and collective. Every rank has a control block and two staging buffers, used in turn: a rank puts its
-// source into its staging buffer, says so in its control block, waits until all others have, and takes what it needs from
-// their buffers. A buffer is written again two collectives later, when everyone has come to the one between, so nobody
-// still reads it. All blocks wait, so there are few enough to be on the GPU together.
+// One launch a rank and collective. Every rank has a control block and two staging buffers, used in turn: a rank puts
+// its source into its staging buffer, says so in its control block, waits until all others have, and takes what it
+// needs from their buffers. A buffer is written again two collectives later, when everyone has come to the one between,
+// so nobody still reads it. All blocks wait, so there are few enough to be on the GPU together.
 typedef unsigned int u32;
 typedef unsigned long long u64;
 typedef unsigned short u16;
@@ -124,11 +124,11 @@ static void meet(struct Control *const *controls, u64 me, u64 ranks, u32 base, c
   __nvvm_bar_sync(0);
 }
 
-// controls, buffers: by position in the group; a rank's buffer holds 2 * stride bytes. boxes: by position, what this rank
-// takes from it. Waiting ends early when *abort is not 0.
-KERNEL void tp_meet(struct Control *const *controls, char *const *buffers, u64 stride, u64 me, u64 ranks, const u32 *src,
-                    u64 srcBytes, const struct Box *boxes, char *dst, u64 type, u64 reduces, u64 maximum,
-                    const u32 *abort) {
+// controls, buffers: by position in the group; a rank's buffer holds 2 * stride bytes. boxes: by position, what this
+// rank takes from it. Waiting ends early when *abort is not 0.
+KERNEL void tp_meet(struct Control *const *controls, char *const *buffers, u64 stride, u64 me, u64 ranks,
+                    const u32 *src, u64 srcBytes, const struct Box *boxes, char *dst, u64 type, u64 reduces,
+                    u64 maximum, const u32 *abort) {
   struct Control *own = controls[me];
   const u32 base = own->total, parity = own->parity;
   u32 *mine = (u32 *)(buffers[me] + parity * stride);

@@ -92,7 +92,7 @@ private:
     Pointer onDevice = 0;
     int64_t scratch = 0; // offset
   };
-  struct Plan { // of a collective that is not NCCL's own
+  struct Plan {               // of a collective that is not NCCL's own
     std::vector<Box> out, in; // by position: what goes there, what comes from there
     Box window;               // reduce_scatter: this rank's part of the sum
   };
@@ -258,8 +258,7 @@ private:
     return ids;
   }
 
-  void join(const Axes &axes, const std::vector<const DeviceContext *> &contexts, Communicator *host,
-            double seconds) {
+  void join(const Axes &axes, const std::vector<const DeviceContext *> &contexts, Communicator *host, double seconds) {
     auto ids = makeIds(axes, host);
     int code = 0;
     requireNccl("ncclGroupStart", nccl().ncclGroupStart());

@@ -104,9 +104,8 @@ void RankDevice::installCallbacks() {
   f.rank = rank;
   f.launch = [](tp_cuda_frame *frame, int32_t stream, int32_t kernel, const int32_t grid[3], const int32_t block[3],
                 int32_t shared, const uint64_t *args) {
-    guarded(frame, [&](RankDevice &self) {
-      self.kernels->launch(self.stream(stream), kernel, grid, block, shared, args);
-    });
+    guarded(frame,
+            [&](RankDevice &self) { self.kernels->launch(self.stream(stream), kernel, grid, block, shared, args); });
   };
   f.gemm = [](tp_cuda_frame *frame, int32_t stream, int32_t gemm, uint64_t x, uint64_t w, uint64_t bias, uint64_t y) {
     guarded(frame, [&](RankDevice &self) { self.gemms->run(self.stream(stream), gemm, x, w, bias, y); });
@@ -176,7 +175,8 @@ void RankDevice::run(const Entry &entry, bool outputs) {
   ++run.calls;
   for (const Tensor &tensor : entry.outputs)
     if (outputs)
-      TP_CUDA(cuMemcpyDtoHAsync_v2, host(tensor), arena.get() + Pointer(tensor.offset), size_t(bytesOf(tensor)), compute);
+      TP_CUDA(cuMemcpyDtoHAsync_v2, host(tensor), arena.get() + Pointer(tensor.offset), size_t(bytesOf(tensor)),
+              compute);
   wait(entry.name.c_str());
 }
 

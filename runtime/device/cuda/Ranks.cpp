@@ -61,8 +61,8 @@ Ranks::Ranks(const Package &package, int first, int count, Communicator *host, i
   for (int i = 0; i < count; ++i) {
     contexts[size_t(i)]->makeCurrent();
     auto collectives = world->collectives(first + i, *contexts[size_t(i)]);
-    ranks.push_back(std::make_unique<RankDevice>(package, first + i, *contexts[size_t(i)], std::move(collectives), policy,
-                                                 fault));
+    ranks.push_back(
+        std::make_unique<RankDevice>(package, first + i, *contexts[size_t(i)], std::move(collectives), policy, fault));
   }
 }
 

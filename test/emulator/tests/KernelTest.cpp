@@ -13,7 +13,8 @@ namespace {
 constexpr uint64_t capacity = uint64_t(1) << 30;
 
 struct Buffer {
-  explicit Buffer(uint64_t bytes, bool fill = true) : address(Memory::get().allocate(0, bytes, capacity)), bytes(bytes) {
+  explicit Buffer(uint64_t bytes, bool fill = true)
+      : address(Memory::get().allocate(0, bytes, capacity)), bytes(bytes) {
     if (fill)
       std::memset(Memory::get().states(address), Memory::written, bytes);
   }
@@ -158,9 +159,12 @@ TEST_F(Kernels, DivergentBarrierIsNamed) {
 
 TEST_F(Kernels, WrongMasksAreNamed) {
   Buffer y(4 * 32, false);
-  expectProblem(run("shuffle_half", {1, 1, 1}, {32, 1, 1}, {y.address, 0xffff}), {"the shuffle reads lane 16", "not in the mask"});
-  expectProblem(run("shuffle_half", {1, 1, 1}, {32, 1, 1}, {y.address, 0xffffffff}), {"thread (16,0,0)", "divergent warp"});
-  expectProblem(run("shuffle_half", {1, 1, 1}, {16, 1, 1}, {y.address, 0xffffffff}), {"names lane 16, which the block of 16 threads does not have"});
+  expectProblem(run("shuffle_half", {1, 1, 1}, {32, 1, 1}, {y.address, 0xffff}),
+                {"the shuffle reads lane 16", "not in the mask"});
+  expectProblem(run("shuffle_half", {1, 1, 1}, {32, 1, 1}, {y.address, 0xffffffff}),
+                {"thread (16,0,0)", "divergent warp"});
+  expectProblem(run("shuffle_half", {1, 1, 1}, {16, 1, 1}, {y.address, 0xffffffff}),
+                {"names lane 16, which the block of 16 threads does not have"});
   expectProblem(run("shuffle_half", {1, 1, 1}, {32, 1, 1}, {y.address, 0xff}), {"is not in the mask"});
 }
 
@@ -168,7 +172,8 @@ TEST_F(Kernels, MissingBarrierIsNamed) {
   Buffer y(4 * 64, false);
   expectProblem(run("no_barrier", {1, 1, 1}, {64, 1, 1}, {y.address}), {"shared memory", "uninitialised"});
   expectProblem(run("no_second_barrier", {1, 1, 1}, {64, 1, 1}, {y.address}), {"shared memory: a missing barrier"});
-  expectProblem(run("shared_overrun", {1, 1, 1}, {65, 1, 1}, {y.address}), {"thread (64,0,0)", "out of bounds, there are 256 bytes"});
+  expectProblem(run("shared_overrun", {1, 1, 1}, {65, 1, 1}, {y.address}),
+                {"thread (64,0,0)", "out of bounds, there are 256 bytes"});
   expectProblem(run("between_variables", {1, 1, 1}, {1, 1, 1}, {}), {"out of bounds, between two variables"});
 }
 
