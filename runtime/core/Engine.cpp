@@ -33,6 +33,8 @@ void work(EngineState &engine, int localRank, int thread, const std::function<vo
     job(worker);
   } catch (...) {
     raiseCurrentException(engine.fault, int(rank.frame.rank));
+    if (engine.gpus && thread == 0)
+      engine.gpus->rank(localRank).abort(); // lest others' GPUs wait for this rank's
   }
 }
 
@@ -118,7 +120,8 @@ RankStats expand(const PlainStats &plain) {
 
 } // namespace
 
-EngineState::EngineState(std::shared_ptr<const Package> opened, EngineOptions options) : package(std::move(opened)) {
+EngineState::EngineState(std::shared_ptr<const Package> opened, EngineOptions options)
+    : package(std::move(opened)), onLoad(options.onLoad) {
   const Manifest &manifest = package->manifest();
   const bool mpi = options.transport != nullptr;
   choosePolicy(options, mpi ? options.transport->local_size : int(manifest.ranks));
@@ -129,6 +132,10 @@ EngineState::EngineState(std::shared_ptr<const Package> opened, EngineOptions op
   else
     for (int rank = 0; rank < manifest.ranks; ++rank)
       addRank(rank, options);
+  if (manifest.cuda)
+    gpus = std::make_unique<cuda::Ranks>(*package, int(ranks.front()->frame.rank), int(ranks.size()),
+                                         mpi ? ranks.front()->comm.get() : nullptr,
+                                         mpi ? options.transport->local_size : int(manifest.ranks), policy, fault);
 }
 
 void EngineState::choosePolicy(const EngineOptions &options, int ranksHere) {
@@ -137,6 +144,8 @@ void EngineState::choosePolicy(const EngineOptions &options, int ranksHere) {
   // mpirun may have bound this process to a part of the host.
   const int fairShare = mpi ? std::min(hostCpus() / ranksHere, cpus) : cpus / ranksHere;
   threads = options.threads > 0 ? options.threads : std::max(fairShare, 1);
+  if (package->manifest().cuda) // one drives the GPU
+    threads = 1;
   const int total = threads * ranksHere;
   policy.spin = mpi ? threads <= cpus && total <= hostCpus() : total <= cpus;
   policy.timeoutSeconds = timeoutFromEnvironment();
@@ -154,8 +163,10 @@ void EngineState::addRank(int rank, const EngineOptions &options) {
     state->comm = world->communicator(rank);
   state->engine = this;
   state->weights = package->mapWeights(rank);
-  state->state = Buffer(manifest.stateBytes);
-  state->arena = Buffer(manifest.arenaBytes);
+  if (!manifest.cuda) {
+    state->state = Buffer(manifest.stateBytes);
+    state->arena = Buffer(manifest.arenaBytes);
+  }
   state->team = std::make_unique<Barrier>(threads, policy, fault);
   state->threads = std::make_unique<RankState::ThreadState[]>(size_t(threads));
   state->frame.weights = state->weights.data();
@@ -177,7 +188,7 @@ Engine::Engine(std::shared_ptr<const Package> package, EngineOptions options)
     stopThreads(*state);
     throw;
   }
-  run([](Worker &worker) { worker.state.weights.prefault(worker.thread, worker.engine.threads); });
+  run([](Worker &worker) { worker.load(); });
 }
 
 Engine::~Engine() { stopThreads(*state); }
@@ -210,8 +221,11 @@ bool Engine::hasRoot() const { return state->ranks.front()->frame.rank == 0; }
 Communicator &Engine::comm() const { return *state->ranks.front()->comm; }
 
 void Engine::reset() {
+  if (state->gpus)
+    run([](Worker &worker) { worker.engine.gpus->rank(worker.localRank).clearState(); });
   for (auto &rank : state->ranks) {
-    rank->state.clear();
+    if (!state->gpus)
+      rank->state.clear();
     rank->calls = {};
   }
 }

@@ -21,6 +21,8 @@ struct RankState;
 struct EngineOptions {
   int threads = 0;                         // per rank; 0: hardware threads / ranks on this host, at least 1
   const tp_transport *transport = nullptr; // set: mpi
+  // Told while weights are copied to a GPU, in bytes; by threads of ranks.
+  std::function<void(int rank, int64_t done, int64_t total)> onLoad = {};
 };
 
 // What a rank has called and used; bytes throughout.
@@ -45,11 +47,13 @@ public:
   Communicator &comm() const;
   // Meets the rank's other threads; throws Stopped or RankError.
   void barrier();
+  // Brings the rank's weights to where they are used.
+  void load();
   // Runs an entry; every thread of the rank calls it. Inputs must be in place, and visible through a barrier, before;
   // outputs are complete after the next barrier. Throws Stopped when any rank failed meanwhile.
   void call(const Entry &entry);
   // An input or output of an entry in this rank's arena. T: int32_t or float.
-  template <typename T> T *data(const Tensor &tensor) const { return reinterpret_cast<T *>(arena() + tensor.offset); }
+  template <typename T> T *data(const Tensor &tensor) const { return static_cast<T *>(memory(tensor)); }
 
   EngineState &engine;
   RankState &state;
@@ -57,7 +61,7 @@ public:
   const int thread;
 
 private:
-  char *arena() const;
+  void *memory(const Tensor &tensor) const;
 };
 
 class Engine {

@@ -4,6 +4,7 @@
 
 #include "comm/LocalCommunicator.h"
 #include "core/Engine.h"
+#include "device/cuda/Ranks.h"
 
 #include <array>
 #include <condition_variable>
@@ -43,6 +44,8 @@ struct EngineState {
   Fault fault;
   std::unique_ptr<LocalWorld> world; // local only
   std::vector<std::unique_ptr<RankState>> ranks;
+  std::unique_ptr<cuda::Ranks> gpus; // packages for GPUs: by rank of this process
+  std::function<void(int, int64_t, int64_t)> onLoad;
   bool pin = false;
 
   // The job, handed to sleeping threads: a new number means a new job.

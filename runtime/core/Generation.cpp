@@ -97,8 +97,16 @@ void Generation::startDecoder(Worker &worker) {
     view.feeds[i] = {manifest.decoderStart, 1};
 }
 
+std::string Generation::entryName(const char *name) const {
+  const std::string token = std::string(name) + "_token";
+  for (const Entry &entry : manifest.entries)
+    if (entry.name == token && request.sampling.temperature == 0)
+      return token;
+  return name;
+}
+
 void Generation::prefill(Worker &worker) {
-  const std::string name = request.wantOutput ? "score" : "prefill";
+  const std::string name = request.wantOutput ? "score" : entryName("prefill");
   if (isRoot(worker) && request.wantOutput)
     shapeOutput(manifest.model.vocabSize);
   auto begin = Clock::now();
@@ -150,18 +158,15 @@ void Generation::fillPositions(Worker &worker, const Entry &entry, const std::fu
 
 // Takes the first token of the sequences whose prompt ends in this chunk.
 void Generation::harvestChunk(Worker &worker, const Entry &entry, int64_t start) {
-  const Tensor &logits = *entry.output("logits");
-  const int64_t vocab = manifest.model.vocabSize;
   if (request.wantOutput)
-    keepOutput(worker, logits, entry, start);
+    keepOutput(worker, *entry.output("logits"), entry, start);
   if (request.maxTokens == 0)
     return;
   for (int64_t i = 0; i < int64_t(request.prompts.size()); ++i) {
     int64_t last = lengthOf(i) - 1 - start;
     if (last < 0 || last >= entry.rows)
       continue;
-    int64_t row = request.wantOutput ? i * entry.rows + last : i;
-    accept(worker, i, {worker.data<float>(logits) + row * vocab, size_t(vocab)});
+    choose(worker, entry, i, request.wantOutput ? i * entry.rows + last : i);
   }
 }
 
@@ -182,8 +187,20 @@ void Generation::keepOutput(Worker &worker, const Tensor &tensor, const Entry &e
   }
 }
 
-void Generation::accept(Worker &worker, int64_t sequence, std::span<const float> logits) {
-  int32_t token = samplers[size_t(sequence)].next(logits);
+// Takes the sequence's token, or chooses it from its row of the logits.
+void Generation::choose(Worker &worker, const Entry &entry, int64_t sequence, int64_t row) {
+  const int64_t vocab = manifest.model.vocabSize;
+  if (const Tensor *token = entry.output("token")) {
+    const int32_t chosen = worker.data<int32_t>(*token)[sequence];
+    if (chosen < 0 || chosen >= vocab)
+      throw Error("the package chose token " + std::to_string(chosen) + ": no logit is finite");
+    return accept(worker, sequence, chosen);
+  }
+  const float *logits = worker.data<float>(*entry.output("logits")) + row * vocab;
+  accept(worker, sequence, samplers[size_t(sequence)].next({logits, size_t(vocab)}));
+}
+
+void Generation::accept(Worker &worker, int64_t sequence, int32_t token) {
   Sequence &out = result.sequences[size_t(sequence)];
   out.tokens.push_back(token);
   bool go = true;
@@ -209,9 +226,7 @@ Finish Generation::finishOf(int64_t sequence, int32_t token, bool stopped) const
 }
 
 void Generation::decodeSteps(Worker &worker) {
-  const Entry &entry = entryNamed(manifest, "decode");
-  const Tensor &logits = *entry.output("logits");
-  const auto vocab = size_t(manifest.model.vocabSize);
+  const Entry &entry = entryNamed(manifest, entryName("decode"));
   auto begin = Clock::now();
   while (agreeOnFeeds(worker)) {
     worker.call(entry);
@@ -221,7 +236,7 @@ void Generation::decodeSteps(Worker &worker) {
     for (size_t i = 0; i < request.prompts.size(); ++i)
       if (viewOf(worker).feeds[i].live) {
         ++result.decode.tokens;
-        accept(worker, int64_t(i), {worker.data<float>(logits) + i * vocab, vocab});
+        choose(worker, entry, int64_t(i), int64_t(i));
       }
   }
   if (isRoot(worker))
@@ -237,7 +252,7 @@ bool Generation::agreeOnFeeds(Worker &worker) {
       worker.comm().broadcast(view.feeds.data(), int64_t(view.feeds.size() * sizeof(Feed)), 0);
     view.more = std::any_of(view.feeds.begin(), view.feeds.end(), [](const Feed &feed) { return feed.live; });
     if (view.more)
-      fillStep(worker, entryNamed(manifest, "decode"));
+      fillStep(worker, entryNamed(manifest, entryName("decode")));
   }
   worker.barrier();
   return view.more;

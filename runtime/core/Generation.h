@@ -33,6 +33,8 @@ private:
 
   void encode(Worker &worker);
   void startDecoder(Worker &worker);
+  // Greedy choices may be made by the package itself, which then returns tokens instead of logits.
+  std::string entryName(const char *name) const;
   void prefill(Worker &worker);
   void fillChunk(Worker &worker, const Entry &entry, int64_t start);
   void fillPositions(Worker &worker, const Entry &entry, const std::function<int64_t(size_t slot)> &first);
@@ -42,7 +44,8 @@ private:
   void decodeSteps(Worker &worker);
   bool agreeOnFeeds(Worker &worker);
   void fillStep(Worker &worker, const Entry &entry);
-  void accept(Worker &worker, int64_t sequence, std::span<const float> logits);
+  void choose(Worker &worker, const Entry &entry, int64_t sequence, int64_t row);
+  void accept(Worker &worker, int64_t sequence, int32_t token);
   Finish finishOf(int64_t sequence, int32_t token, bool stopped) const;
   void shapeOutput(int64_t width);
   RankView &viewOf(const Worker &worker) { return views[size_t(worker.localRank)]; }

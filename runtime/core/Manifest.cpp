@@ -4,6 +4,7 @@
 #include "core/ManifestChecks.h"
 
 #include <algorithm>
+#include <cstdlib>
 
 namespace tp::rt {
 namespace {
@@ -72,7 +73,7 @@ Tensor parseTensor(const JsonReader &reader, int64_t arenaBytes) {
 
 Entry parseEntry(const JsonReader &reader, const Manifest &manifest) {
   Entry entry;
-  entry.name = reader.at("name").oneOf({"prefill", "decode", "score", "encode"});
+  entry.name = reader.at("name").oneOf({"prefill", "decode", "score", "encode", "prefill_token", "decode_token"});
   entry.symbol = reader.at("symbol").string();
   entry.rows = reader.at("rows").integer(1, manifest.maxSeq);
   auto tensors = [&](const char *key, std::vector<Tensor> &list) {
@@ -138,10 +139,63 @@ Collective parseCollective(const JsonReader &reader, const Manifest &manifest) {
   return c;
 }
 
+CudaModule parseCudaModule(const JsonReader &reader) {
+  CudaModule module;
+  std::string arch = reader.at("gpu_arch").string();
+  char *end = nullptr;
+  module.arch = arch.rfind("sm_", 0) == 0 ? int(std::strtol(arch.c_str() + 3, &end, 10)) : 0;
+  if (module.arch < 10 || module.arch > 999 || (*end != 0 && std::string(end) != "a"))
+    reader.at("gpu_arch").fail("expected sm_ and a number, found '" + arch + "'");
+  module.ptx = reader.at("ptx").string();
+  checkFileName(module.ptx, reader.at("ptx"));
+  if (!reader.at("cubin").isNull()) {
+    module.cubin = reader.at("cubin").string();
+    checkFileName(*module.cubin, reader.at("cubin"));
+  }
+  return module;
+}
+
 void parseTarget(const JsonReader &reader, Manifest &manifest) {
-  reader.at("kind").oneOf({"cpu"});
+  const bool cuda = reader.at("kind").oneOf({"cpu", "cuda"}) == "cuda";
   manifest.arch = reader.at("arch").string();
   manifest.features = reader.at("features").strings();
+  if (!cuda)
+    return;
+  CudaTarget &target = manifest.cuda.emplace();
+  target.ptxVersion = reader.at("ptx").string();
+  reader.at("modules").forEach([&](const JsonReader &m) { target.modules.push_back(parseCudaModule(m)); });
+  if (target.modules.empty())
+    reader.at("modules").fail("expected at least one");
+}
+
+CudaKernel parseCudaKernel(const JsonReader &reader) {
+  CudaKernel kernel;
+  kernel.name = reader.at("name").string();
+  kernel.params = reader.at("params").integer(1, 500); // 4 KiB in all
+  kernel.dynamicShared = reader.at("dynamic_shared").integer(0, 1 << 20);
+  return kernel;
+}
+
+CudaGemm parseCudaGemm(const JsonReader &reader) {
+  CudaGemm gemm;
+  gemm.m = reader.at("m").integer(1, INT32_MAX);
+  gemm.n = reader.at("n").integer(1, INT32_MAX);
+  gemm.k = reader.at("k").integer(1, INT32_MAX);
+  gemm.input = parseType(reader.at("input"), {"f32", "bf16"});
+  if (parseType(reader.at("weight"), {"f32", "bf16"}) != gemm.input)
+    reader.at("weight").fail("expected the type of 'input'");
+  gemm.output = parseType(reader.at("output"), {"f32", "bf16"});
+  if (!reader.at("bias").isNull())
+    gemm.bias = parseType(reader.at("bias"), {"f32", "bf16"});
+  gemm.epilogue = reader.at("epilogue").oneOf({"none", "relu", "gelu_tanh"});
+  return gemm;
+}
+
+void parseCuda(const JsonReader &top, CudaTarget &target) {
+  top.at("kernels").forEach([&](const JsonReader &k) { target.kernels.push_back(parseCudaKernel(k)); });
+  top.at("gemms").forEach([&](const JsonReader &g) { target.gemms.push_back(parseCudaGemm(g)); });
+  target.events = top.at("events").integer(0, 1 << 16);
+  target.workspaceBytes = top.at("workspace_bytes").integer(0, maxBytes);
 }
 
 void parseSpecial(const JsonReader &reader, Manifest &manifest) {
@@ -182,6 +236,8 @@ void parseSizesAndFiles(const JsonReader &top, Manifest &manifest) {
   manifest.weightBytes = top.at("weight_bytes").integer(0, maxBytes);
   manifest.stateBytes = top.at("state_bytes").integer(0, maxBytes);
   manifest.arenaBytes = top.at("arena_bytes").integer(0, maxBytes);
+  if (manifest.cuda)
+    parseCuda(top, *manifest.cuda);
 }
 
 } // namespace

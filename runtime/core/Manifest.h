@@ -73,6 +73,30 @@ struct Model {
   bool isPair() const { return kind == "encoder_decoder"; }
 };
 
+// What a package for GPUs has besides; docs/cuda-abi.md.
+struct CudaModule {
+  int arch = 0; // 90 for sm_90
+  std::string ptx;
+  std::optional<std::string> cubin;
+};
+struct CudaKernel {
+  std::string name;
+  int64_t params = 0, dynamicShared = 0; // 8 bytes each; bytes
+};
+struct CudaGemm {
+  int64_t m = 0, n = 0, k = 0; // y [m, n] = x [m, k] times the transpose of w [n, k]
+  ElementType input = ElementType::f32, output = ElementType::f32;
+  std::optional<ElementType> bias;
+  std::string epilogue; // none, relu, gelu_tanh
+};
+struct CudaTarget {
+  std::string ptxVersion;
+  std::vector<CudaModule> modules;
+  std::vector<CudaKernel> kernels;
+  std::vector<CudaGemm> gemms;
+  int64_t events = 0, workspaceBytes = 0;
+};
+
 struct Manifest {
   std::string arch;
   std::vector<std::string> features; // of the CPU
@@ -84,6 +108,7 @@ struct Manifest {
   int64_t weightBytes = 0, stateBytes = 0, arenaBytes = 0;
   std::vector<Entry> entries;
   std::vector<Collective> collectives;
+  std::optional<CudaTarget> cuda; // absent: for CPUs
   std::optional<std::string> tokenizer, chatTemplate;
   std::optional<int64_t> bos;
   bool addBos = false;

@@ -123,8 +123,8 @@ void checkEntry(const Entry &entry, const Manifest &manifest, const JsonReader &
   const int64_t batch = manifest.batch, rows = entry.rows;
   const int64_t vocab = manifest.model.vocabSize;
   JsonReader inputs = where.at("inputs"), outputs = where.at("outputs");
-  if (entry.name == "decode" && rows != 1)
-    where.at("rows").fail("expected 1 for decode, found " + std::to_string(rows));
+  if (entry.name.starts_with("decode") && rows != 1)
+    where.at("rows").fail("expected 1 for " + entry.name + ", found " + std::to_string(rows));
   checkTensor(entry.input("tokens"), "tokens", ElementType::i32, {batch, rows}, inputs);
   for (const char *name : {"positions", "token_types"})
     if (entry.input(name))
@@ -140,8 +140,10 @@ void checkEntry(const Entry &entry, const Manifest &manifest, const JsonReader &
   checkTensor(entry.input("position"), "position", ElementType::i32, {batch}, inputs);
   if (entry.name == "decode" && manifest.model.isPair())
     checkTensor(entry.input("length"), "length", ElementType::i32, {batch}, inputs);
-  if (entry.name == "prefill")
+  if (entry.name.starts_with("prefill"))
     checkTensor(entry.input("last"), "last", ElementType::i32, {batch}, inputs);
+  if (entry.name.ends_with("_token"))
+    return checkTensor(entry.output("token"), "token", ElementType::i32, {batch}, outputs);
   auto shape = entry.name == "score" ? std::vector<int64_t>{batch, rows, vocab} : std::vector<int64_t>{batch, vocab};
   checkTensor(entry.output("logits"), "logits", ElementType::f32, shape, outputs);
 }

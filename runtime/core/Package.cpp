@@ -54,6 +54,12 @@ void Package::checkFiles() const {
   size(parsed.program, "program");
   if (parsed.tokenizer)
     size(*parsed.tokenizer, "tokenizer");
+  if (parsed.cuda)
+    for (const CudaModule &module : parsed.cuda->modules) {
+      size(module.ptx, "target.modules");
+      if (module.cubin)
+        size(*module.cubin, "target.modules");
+    }
   for (const std::string &name : parsed.weightFiles)
     if (int64_t found = size(name, "weight_files"); found != parsed.weightBytes)
       throw Error(path(name) + ": expected " + std::to_string(parsed.weightBytes) +
@@ -63,7 +69,7 @@ void Package::checkFiles() const {
 void Package::loadProgram() {
   program = std::make_unique<SharedObject>(path(parsed.program));
   for (const Entry &entry : parsed.entries) {
-    auto code = reinterpret_cast<tp_entry>(program->symbol(entry.symbol));
+    void *code = program->symbol(entry.symbol);
     if (!code)
       throw Error(path(parsed.program) + ": no symbol '" + entry.symbol + "', which entry '" + entry.name + "' names");
     symbols.push_back(code);

@@ -6,6 +6,7 @@
 #include "core/Manifest.h"
 #include "core/Memory.h"
 #include "core/SharedObject.h"
+#include "tp_cuda.h"
 #include "tp_program.h"
 
 #include <memory>
@@ -21,7 +22,8 @@ public:
   Package &operator=(const Package &) = delete;
 
   const Manifest &manifest() const { return parsed; }
-  tp_entry code(const Entry &entry) const { return symbols[&entry - parsed.entries.data()]; }
+  tp_entry code(const Entry &entry) const { return reinterpret_cast<tp_entry>(symbolOf(entry)); }
+  tp_cuda_entry cudaCode(const Entry &entry) const { return reinterpret_cast<tp_cuda_entry>(symbolOf(entry)); }
   // The rank's own weight file and no other.
   MappedFile mapWeights(int64_t rank) const;
   std::string path(const std::string &name) const { return folder + "/" + name; }
@@ -32,7 +34,8 @@ private:
   std::string folder;
   Manifest parsed;
   std::unique_ptr<SharedObject> program;
-  std::vector<tp_entry> symbols; // one per manifest entry
+  void *symbolOf(const Entry &entry) const { return symbols[size_t(&entry - parsed.entries.data())]; }
+  std::vector<void *> symbols; // one per manifest entry
 };
 
 } // namespace tp::rt

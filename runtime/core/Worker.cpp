@@ -116,7 +116,9 @@ void raiseCurrentException(Fault &fault, int rank) noexcept {
 
 int Worker::rank() const { return int(state.frame.rank); }
 Communicator &Worker::comm() const { return *state.comm; }
-char *Worker::arena() const { return state.frame.arena; }
+void *Worker::memory(const Tensor &tensor) const {
+  return engine.gpus ? engine.gpus->rank(localRank).host(tensor) : state.frame.arena + tensor.offset;
+}
 void Worker::barrier() { meetTeam(state, thread); }
 
 static thread_local int rankOfThread = -1;
@@ -131,7 +133,29 @@ static bool enter(tp_entry code, RankState &state, int64_t thread) {
   return true;
 }
 
+void Worker::load() {
+  if (!engine.gpus)
+    return state.weights.prefault(thread, engine.threads);
+  cuda::RankDevice &gpu = engine.gpus->rank(localRank);
+  gpu.makeCurrent(); // for this thread, for good
+  gpu.upload(state.weights, engine.onLoad);
+  state.weights = MappedFile(); // the GPU has them
+}
+
+static void callOnGpu(RankState &state, cuda::RankDevice &gpu, const Entry &entry) {
+  // Outputs are the same on all ranks, and rank 0 reads them.
+  gpu.run(entry, state.frame.rank == 0);
+  const std::vector<int64_t> &calls = gpu.collectiveCalls(entry);
+  for (size_t i = 0; i < calls.size(); ++i) {
+    const Collective &c = state.engine->package->manifest().collectives[i];
+    state.calls.counts[size_t(c.kind)] += calls[i];
+    state.calls.bytes[size_t(c.kind)] += calls[i] * c.bytes;
+  }
+}
+
 void Worker::call(const Entry &entry) {
+  if (engine.gpus)
+    return callOnGpu(state, engine.gpus->rank(localRank), entry);
   rankOfThread = rank();
   bool returned = enter(engine.package->code(entry), state, thread);
   rankOfThread = -1;

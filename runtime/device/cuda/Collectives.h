@@ -1,0 +1,60 @@
+// How ranks' GPUs talk: one object per rank, which enqueues the manifest's collectives on a stream.
+//
+//   local  ranks of this process on one GPU: they meet in its memory (Meet.c)
+//   nccl   a GPU per rank, of this process or of one process each under mpirun
+#ifndef TP_RT_CUDACOLLECTIVES_H
+#define TP_RT_CUDACOLLECTIVES_H
+
+#include "comm/Communicator.h"
+#include "comm/Transfer.h"
+#include "device/cuda/Context.h"
+
+#include <memory>
+
+namespace tp::rt::cuda {
+
+class Collectives {
+public:
+  virtual ~Collectives() = default;
+  // Enqueues collective `id`. Throws Error.
+  virtual void run(int32_t id, Stream stream, Pointer src, Pointer dst) = 0;
+  // Throws Error when a collective has failed meanwhile; called while waiting.
+  virtual void check() {}
+  // Ends what is under way after a failure, so that streams become idle. Any thread.
+  virtual void abort() noexcept = 0;
+};
+
+// What the ranks of this process share; outlives their Collectives.
+class World {
+public:
+  virtual ~World() = default;
+  // Called for each local rank in order, with its context current.
+  virtual std::unique_ptr<Collectives> collectives(int rank, const DeviceContext &context) = 0;
+};
+
+// Device bytes that `local` takes for each rank.
+int64_t localBytes(const Manifest &manifest);
+
+// On the GPU whose context is current. `manifest` outlives the world.
+std::unique_ptr<World> makeLocalWorld(const Manifest &manifest);
+// `contexts`: of the local ranks, the first of which is `firstRank`; `host`: set where the others are processes. Blocks
+// until all ranks have come or `seconds` have passed.
+std::unique_ptr<World> makeNcclWorld(const Manifest &manifest, const std::vector<const DeviceContext *> &contexts,
+                                     int firstRank, Communicator *host, double seconds);
+
+// Bytes of a rank's source and destination.
+int64_t sourceBytes(const Collective &c);
+int64_t destinationBytes(const Collective &c);
+bool hasPadding(const Collective &c); // whether some of the destination comes from no rank
+int typeNumber(ElementType type);     // as Meet.c counts them
+
+// The runtime's own kernels.
+struct MeetKernels {
+  MeetKernels();
+  OwnedModule module;
+  Function meet, move;
+};
+
+} // namespace tp::rt::cuda
+
+#endif

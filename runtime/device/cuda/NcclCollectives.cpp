@@ -1,0 +1,302 @@
+// A GPU per rank: NCCL. Communicators are created without blocking and watched while the host waits, for NCCL itself
+// waits for ever. all_reduce, and all_gather of equal parts in one run, are NCCL's own; the others are sends and
+// receives of packed boxes.
+#include "device/cuda/Collectives.h"
+
+#include <algorithm>
+#include <chrono>
+#include <cstring>
+#include <map>
+#include <mutex>
+#include <thread>
+
+namespace tp::rt::cuda {
+namespace {
+
+using Axes = std::vector<std::string>;
+using Clock = std::chrono::steady_clock;
+
+// A call on a communicator that does not block may report that it goes on in the background.
+void requireNccl(const char *call, int code) {
+  if (code != ncclSuccess && code != ncclInProgress)
+    throw Error(ncclMessage(call, code));
+}
+
+int ncclType(ElementType type) {
+  return type == ElementType::f32 ? ncclTypeF32 : type == ElementType::bf16 ? ncclTypeBf16 : ncclTypeI32;
+}
+
+std::vector<Axes> axesOf(const Manifest &manifest) {
+  std::vector<Axes> all;
+  for (const Collective &c : manifest.collectives)
+    if (std::find(all.begin(), all.end(), c.axes) == all.end())
+      all.push_back(c.axes);
+  return all;
+}
+
+class Communicators {
+public:
+  void add(const Axes &axes, NcclComm comm) { comms[axes] = comm; }
+  NcclComm at(const Axes &axes) const { return comms.at(axes); }
+  void check() const {
+    for (auto &[axes, comm] : comms) {
+      int state = 0;
+      requireNccl("ncclCommGetAsyncError", nccl().ncclCommGetAsyncError(comm, &state));
+      if (state != ncclSuccess && state != ncclInProgress)
+        throw Error(ncclMessage("a collective", state));
+    }
+  }
+  bool ready() const {
+    for (auto &[axes, comm] : comms) {
+      int state = 0;
+      requireNccl("ncclCommGetAsyncError", nccl().ncclCommGetAsyncError(comm, &state));
+      if (state == ncclInProgress)
+        return false;
+      requireNccl("ncclCommInitRankConfig", state);
+    }
+    return true;
+  }
+  // After a failure: kernels that wait end. Once.
+  void abort() noexcept {
+    std::lock_guard<std::mutex> lock(mutex);
+    for (auto &[axes, comm] : comms)
+      nccl().ncclCommAbort(comm);
+    comms.clear();
+  }
+  void destroy() noexcept {
+    std::lock_guard<std::mutex> lock(mutex);
+    for (auto &[axes, comm] : comms)
+      nccl().ncclCommDestroy(comm);
+    comms.clear();
+  }
+
+private:
+  std::mutex mutex;
+  std::map<Axes, NcclComm> comms;
+};
+
+class NcclCollectives : public Collectives {
+public:
+  NcclCollectives(const Manifest &manifest, int rank, std::shared_ptr<Communicators> comms)
+      : manifest(manifest), rank(rank), comms(std::move(comms)) {
+    placeBoxes();
+  }
+
+  void run(int32_t id, Stream stream, Pointer src, Pointer dst) override;
+  void check() override { comms->check(); }
+  void abort() noexcept override { comms->abort(); }
+
+private:
+  struct Box {
+    Transfer transfer;
+    Pointer onDevice = 0;
+    int64_t scratch = 0; // offset
+  };
+  struct Plan {               // of a collective that is not NCCL's own
+    std::vector<Box> out, in; // by position: what goes there, what comes from there
+    Box window;               // reduce_scatter: this rank's part of the sum
+  };
+
+  bool direct(const Collective &c) const {
+    if (c.kind == CollectiveKind::allReduce)
+      return true;
+    if (c.kind != CollectiveKind::allGather || c.outer != 1)
+      return false;
+    for (int64_t length : c.windows.lengths)
+      if (length != c.windows.local)
+        return false;
+    return std::is_sorted(c.windows.starts.begin(), c.windows.starts.end());
+  }
+
+  void placeBoxes();
+  void exchange(const Collective &c, const Plan &plan, Stream stream, Pointer src, Pointer dst);
+  void moveBox(const Box &box, Stream stream, Pointer src, Pointer dst, ElementType type);
+
+  const Manifest &manifest;
+  const int rank;
+  std::shared_ptr<Communicators> comms;
+  std::map<int32_t, Plan> plans;
+  std::unique_ptr<MeetKernels> kernels;
+  DeviceBuffer tables, scratch;
+};
+
+// What each collective that is not NCCL's own sends, receives and packs, and where the packed boxes lie.
+void NcclCollectives::placeBoxes() {
+  std::vector<Transfer> image;
+  int64_t scratchBytes = 0;
+  for (size_t id = 0; id < manifest.collectives.size(); ++id) {
+    const Collective &c = manifest.collectives[id];
+    if (direct(c))
+      continue;
+    const std::vector<int> group = manifest.group(c.axes, rank);
+    const int64_t me = std::find(group.begin(), group.end(), rank) - group.begin();
+    Plan &plan = plans[int32_t(id)];
+    int64_t at = 0;
+    auto add = [&](const Transfer &transfer) {
+      Box box{transfer, Pointer(image.size() * sizeof(Transfer)), at};
+      image.push_back(transfer);
+      at += (transfer.elements() * bytesOf(c.type) + 255) / 256 * 256;
+      return box;
+    };
+    if (c.kind == CollectiveKind::reduceScatter) {
+      at = (sourceBytes(c) + 255) / 256 * 256;
+      plan.window = add(transferOf(c, me, me));
+    } else {
+      for (int64_t peer = 0; peer < int64_t(group.size()); ++peer) {
+        plan.out.push_back(add(transferOf(c, me, peer).packedDestination()));
+        plan.in.push_back(add(transferOf(c, peer, me).packedSource()));
+      }
+    }
+    scratchBytes = std::max(scratchBytes, at);
+  }
+  if (plans.empty())
+    return;
+  kernels = std::make_unique<MeetKernels>();
+  scratch = makeDeviceBuffer(scratchBytes, "collectives");
+  tables = makeDeviceBuffer(int64_t(image.size() * sizeof(Transfer)), "collectives");
+  HostBuffer pinned = makeHostBuffer(int64_t(image.size() * sizeof(Transfer)));
+  std::memcpy(pinned.get(), image.data(), image.size() * sizeof(Transfer));
+  OwnedStream stream = makeStream();
+  TP_CUDA(cuMemcpyHtoDAsync_v2, tables.get(), pinned.get(), image.size() * sizeof(Transfer), stream.get());
+  for (int code; (code = driver().cuStreamQuery(stream.get())) != cudaSuccess;)
+    if (code != cudaNotReady)
+      throw Error(cudaMessage("cuStreamQuery", code));
+}
+
+void NcclCollectives::moveBox(const Box &box, Stream stream, Pointer src, Pointer dst, ElementType type) {
+  const int64_t n = box.transfer.elements();
+  if (n == 0)
+    return;
+  uint64_t arguments[] = {tables.get() + box.onDevice, src, dst, uint64_t(typeNumber(type))};
+  void *pointers[] = {&arguments[0], &arguments[1], &arguments[2], &arguments[3]};
+  const auto blocks = unsigned(std::clamp<int64_t>(n / 1024, 1, 256));
+  TP_CUDA(cuLaunchKernel, kernels->move, blocks, 1, 1, 256, 1, 1, 0, stream, pointers, nullptr);
+}
+
+void NcclCollectives::exchange(const Collective &c, const Plan &plan, Stream stream, Pointer src, Pointer dst) {
+  const NcclComm comm = comms->at(c.axes);
+  const int type = ncclType(c.type);
+  for (const Box &box : plan.out)
+    moveBox(box, stream, src, scratch.get() + Pointer(box.scratch), c.type);
+  auto at = [&](const Box &box) { return reinterpret_cast<void *>(scratch.get() + Pointer(box.scratch)); };
+  requireNccl("ncclGroupStart", nccl().ncclGroupStart());
+  int code = 0;
+  for (size_t peer = 0; peer < plan.out.size(); ++peer) {
+    if (const auto n = size_t(plan.out[peer].transfer.elements()); n && !code)
+      code = nccl().ncclSend(at(plan.out[peer]), n, type, int(peer), comm, stream);
+    if (const auto n = size_t(plan.in[peer].transfer.elements()); n && !code)
+      code = nccl().ncclRecv(at(plan.in[peer]), n, type, int(peer), comm, stream);
+  }
+  const int end = nccl().ncclGroupEnd(); // also after a failure, which it does not undo
+  requireNccl("ncclSend or ncclRecv", code);
+  requireNccl("ncclGroupEnd", end);
+  for (const Box &box : plan.in)
+    moveBox(box, stream, scratch.get() + Pointer(box.scratch), dst, c.type);
+}
+
+void NcclCollectives::run(int32_t id, Stream stream, Pointer src, Pointer dst) {
+  const Collective &c = manifest.collectives[size_t(id)];
+  const NcclComm comm = comms->at(c.axes);
+  const int op = c.reduction == Reduction::max ? ncclReduceMax : ncclReduceSum;
+  auto *from = reinterpret_cast<void *>(src), *to = reinterpret_cast<void *>(dst);
+  const auto count = size_t(sourceBytes(c) / bytesOf(c.type));
+  if (hasPadding(c))
+    TP_CUDA(cuMemsetD8Async, dst, 0, size_t(destinationBytes(c)), stream);
+  if (c.kind == CollectiveKind::allReduce) {
+    requireNccl("ncclAllReduce", nccl().ncclAllReduce(from, to, count, ncclType(c.type), op, comm, stream));
+  } else if (direct(c)) {
+    requireNccl("ncclAllGather", nccl().ncclAllGather(from, to, count, ncclType(c.type), comm, stream));
+  } else if (c.kind == CollectiveKind::reduceScatter) {
+    auto *sum = reinterpret_cast<void *>(scratch.get());
+    requireNccl("ncclAllReduce", nccl().ncclAllReduce(from, sum, count, ncclType(c.type), op, comm, stream));
+    moveBox(plans.at(id).window, stream, scratch.get(), dst, c.type);
+  } else {
+    exchange(c, plans.at(id), stream, src, dst);
+  }
+}
+
+class NcclWorld : public World {
+public:
+  NcclWorld(const Manifest &manifest, const std::vector<const DeviceContext *> &contexts, int firstRank,
+            Communicator *host, double seconds)
+      : manifest(manifest), firstRank(firstRank) {
+    for (size_t i = 0; i < contexts.size(); ++i)
+      ranks.push_back(std::make_shared<Communicators>());
+    try {
+      for (const Axes &axes : axesOf(manifest))
+        join(axes, contexts, host, seconds);
+    } catch (...) {
+      for (auto &rank : ranks)
+        rank->abort();
+      throw;
+    }
+  }
+  ~NcclWorld() override {
+    for (auto &rank : ranks)
+      rank->destroy();
+  }
+
+  std::unique_ptr<Collectives> collectives(int rank, const DeviceContext &) override {
+    return std::make_unique<NcclCollectives>(manifest, rank, ranks[size_t(rank - firstRank)]);
+  }
+
+private:
+  // An id for each group over these axes, the same everywhere: rank 0's process makes it.
+  std::map<std::vector<int>, NcclId> makeIds(const Axes &axes, Communicator *host) {
+    std::map<std::vector<int>, NcclId> ids;
+    for (int rank = 0; rank < manifest.ranks; ++rank) {
+      std::vector<int> group = manifest.group(axes, rank);
+      if (ids.count(group))
+        continue;
+      NcclId id{};
+      if (!host || host->rank() == 0)
+        requireNccl("ncclGetUniqueId", nccl().ncclGetUniqueId(&id));
+      if (host)
+        host->broadcast(&id, sizeof(id), 0);
+      ids[group] = id;
+    }
+    return ids;
+  }
+
+  void join(const Axes &axes, const std::vector<const DeviceContext *> &contexts, Communicator *host, double seconds) {
+    auto ids = makeIds(axes, host);
+    int code = 0;
+    requireNccl("ncclGroupStart", nccl().ncclGroupStart());
+    for (size_t i = 0; i < contexts.size() && code == 0; ++i) {
+      const int rank = firstRank + int(i);
+      const std::vector<int> group = manifest.group(axes, rank);
+      const auto me = int(std::find(group.begin(), group.end(), rank) - group.begin());
+      NcclConfig config;
+      NcclComm comm = nullptr;
+      contexts[i]->makeCurrent();
+      code = nccl().ncclCommInitRankConfig(&comm, int(group.size()), ids[group], me, &config);
+      if (code == ncclInProgress)
+        code = 0;
+      if (comm)
+        ranks[i]->add(axes, comm);
+    }
+    const int end = nccl().ncclGroupEnd();
+    requireNccl("ncclCommInitRankConfig", code);
+    requireNccl("ncclGroupEnd", end);
+    const auto deadline = Clock::now() + std::chrono::duration<double>(seconds);
+    for (auto &rank : ranks)
+      while (!rank->ready()) {
+        if (Clock::now() > deadline)
+          throw Error("NCCL: not all ranks have come after " + std::to_string(int64_t(seconds + 0.999)) + " s");
+        std::this_thread::sleep_for(std::chrono::milliseconds(1));
+      }
+  }
+
+  const Manifest &manifest;
+  const int firstRank;
+  std::vector<std::shared_ptr<Communicators>> ranks;
+};
+
+} // namespace
+
+std::unique_ptr<World> makeNcclWorld(const Manifest &manifest, const std::vector<const DeviceContext *> &contexts,
+                                     int firstRank, Communicator *host, double seconds) {
+  return std::make_unique<NcclWorld>(manifest, contexts, firstRank, host, seconds);
+}
+
+} // namespace tp::rt::cuda

@@ -1,0 +1,31 @@
+// Threads of a block as fibers: a stack each, switched by hand. x86-64.
+#ifndef TP_EMU_FIBER_H
+#define TP_EMU_FIBER_H
+
+#include <cstddef>
+
+namespace tp::emu {
+
+constexpr size_t fiberStack = size_t(64) << 10; // with a page below it that faults
+
+class Fiber {
+public:
+  Fiber();
+  ~Fiber();
+  Fiber(const Fiber &) = delete;
+  Fiber &operator=(const Fiber &) = delete;
+
+  // The next resume() calls entry(argument), which must not return: it ends in a last yield(). What ran on the stack
+  // before is forgotten.
+  void start(void (*entry)(void *), void *argument);
+  void resume(); // from the scheduler
+  void yield();  // from the fiber
+  bool owns(const void *p) const { return p >= stack && p < static_cast<char *>(stack) + fiberStack; }
+
+private:
+  void *stack, *inside = nullptr, *outside = nullptr;
+};
+
+} // namespace tp::emu
+
+#endif

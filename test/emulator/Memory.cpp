@@ -1,0 +1,188 @@
+#include "Memory.h"
+
+#include "Timeline.h"
+
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <sys/mman.h>
+
+namespace tp::emu {
+namespace {
+
+constexpr uint64_t alignment = 512, gap = 512; // of allocations; between two
+
+void *reserve(uint64_t bytes, int protection) {
+  void *p = mmap(nullptr, bytes, protection, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  if (p == MAP_FAILED) {
+    std::fprintf(stderr, "emulated device: cannot reserve %llu bytes of addresses\n", (unsigned long long)bytes);
+    std::abort();
+  }
+  return p;
+}
+
+std::string hex(uint64_t value) {
+  char text[32];
+  std::snprintf(text, sizeof(text), "0x%llx", (unsigned long long)value);
+  return text;
+}
+
+} // namespace
+
+Memory &Memory::get() {
+  static Memory *memory = new Memory; // never destroyed: threads may outlive main
+  return *memory;
+}
+
+Memory::Memory() {
+  const uint64_t all = maxDevices * window;
+  base = reinterpret_cast<uint64_t>(reserve(all, PROT_NONE));
+  alias = reinterpret_cast<uint64_t>(reserve(all, PROT_READ | PROT_WRITE)) - base;
+  shadow = static_cast<uint8_t *>(reserve(all, PROT_READ | PROT_WRITE));
+  lasts = static_cast<Last *>(reserve(all / granule * sizeof(Last), PROT_READ | PROT_WRITE));
+}
+
+uint64_t Memory::allocate(int device, uint64_t bytes, uint64_t capacity) {
+  std::lock_guard<std::mutex> lock(mutex);
+  const uint64_t size = (bytes + alignment - 1) / alignment * alignment;
+  uint64_t &end = next[device];
+  if (bytes == 0 || size < bytes || inUse[device] + size > capacity || end + size + 2 * gap > window)
+    return 0;
+  const uint64_t address = base + uint64_t(device) * window + end + gap;
+  end += size + gap;
+  inUse[device] += size;
+  live[address] = bytes;
+  std::memset(shadow + (address - base), fresh, bytes);
+  return address;
+}
+
+bool Memory::release(uint64_t address) {
+  std::lock_guard<std::mutex> lock(mutex);
+  auto it = live.find(address);
+  if (it == live.end())
+    return false;
+  const uint64_t bytes = it->second;
+  inUse[deviceOf(address)] -= (bytes + alignment - 1) / alignment * alignment;
+  dead[address] = bytes;
+  live.erase(it);
+  std::memset(shadow + (address - base), freed, bytes);
+  const uint64_t page = 4096, first = (address + page - 1) / page * page, last = (address + bytes) / page * page;
+  if (last > first)
+    madvise(host(first), last - first, MADV_DONTNEED);
+  return true;
+}
+
+uint64_t Memory::used(int device) {
+  std::lock_guard<std::mutex> lock(mutex);
+  return inUse[device];
+}
+
+size_t Memory::allocations() {
+  std::lock_guard<std::mutex> lock(mutex);
+  return live.size();
+}
+
+void Memory::reset() {
+  std::lock_guard<std::mutex> lock(mutex);
+  for (int device = 0; device < maxDevices; ++device) {
+    const uint64_t at = uint64_t(device) * window, bytes = (next[device] + gap + 4095) / 4096 * 4096;
+    madvise(shadow + at, bytes, MADV_DONTNEED);
+    madvise(reinterpret_cast<char *>(lasts + at / granule), bytes / granule * sizeof(Last), MADV_DONTNEED);
+    madvise(host(base + at), bytes, MADV_DONTNEED);
+    next[device] = inUse[device] = 0;
+  }
+  live.clear();
+  dead.clear();
+}
+
+std::string Memory::explain(uint64_t address, uint64_t bytes, Access kind) {
+  std::lock_guard<std::mutex> lock(mutex);
+  const std::string what = std::string(kind == Access::read    ? "reads "
+                                       : kind == Access::write ? "writes "
+                                                               : "updates ") +
+                           std::to_string(bytes) + " bytes at " + hex(address);
+  auto in = [&](const std::map<uint64_t, uint64_t> &map) {
+    auto it = map.upper_bound(address);
+    return it == map.begin() ? map.end() : std::prev(it);
+  };
+  auto freedIt = in(dead);
+  if (freedIt != dead.end() && address < freedIt->first + freedIt->second)
+    return what + ": a freed buffer of " + std::to_string(freedIt->second) + " bytes";
+  auto it = in(live);
+  if (it == live.end())
+    return what + ": out of bounds, below every buffer";
+  const uint64_t offset = address - it->first;
+  if (offset + bytes > it->second)
+    return what + ": out of bounds, byte " + std::to_string(offset) + " of a buffer of " + std::to_string(it->second) +
+           " bytes";
+  return what + ": uninitialised memory, byte " + std::to_string(offset) + " of a buffer of " +
+         std::to_string(it->second) + " bytes";
+}
+
+bool Memory::note(Last &last, Access kind, OpId op, std::string &problem) {
+  const Timeline &timeline = Timeline::get();
+  // Neighbouring bytes mostly have the same last operation.
+  thread_local OpId knownFirst = 0, knownSecond = 0;
+  auto before = [&](OpId other) {
+    if (other == 0 || (other == knownFirst && op == knownSecond))
+      return true;
+    if (!timeline.before(other, op))
+      return false;
+    knownFirst = other, knownSecond = op;
+    return true;
+  };
+  auto conflict = [&](OpId other, const char *how) {
+    if (before(other))
+      return false;
+    problem = std::string("a missing stream dependency: not ordered after ") + timeline.describe(other) + ", which " +
+              how + " it";
+    return true;
+  };
+  if (last.writer != op) {
+    if (conflict(last.writer, "writes"))
+      return false;
+    if (kind != Access::read)
+      last.writer = op;
+  }
+  if (kind == Access::read) {
+    if (last.reader != op && last.otherReader != op) {
+      if (before(last.reader))
+        last.reader = op;
+      else
+        last.otherReader = op;
+    }
+    return true;
+  }
+  for (OpId reader : {last.reader, last.otherReader})
+    if (reader != op && conflict(reader, "reads"))
+      return false;
+  last.reader = last.otherReader = 0;
+  return true;
+}
+
+char *Memory::access(uint64_t address, uint64_t bytes, Access kind, OpId op, std::string &problem) {
+  if (!isDevice(address) || address - base + bytes > maxDevices * window) {
+    problem = "uses " + hex(address) + ": no device address";
+    return nullptr;
+  }
+  uint8_t *state = states(address);
+  const bool reads = kind != Access::write;
+  for (uint64_t i = 0; i < bytes; ++i)
+    if (reads ? state[i] != written : state[i] != written && state[i] != fresh) {
+      problem = explain(address, bytes, kind);
+      return nullptr;
+    }
+  if (!reads)
+    std::memset(state, written, bytes);
+  const uint64_t first = (address - base) / granule, last = (address - base + bytes - 1) / granule;
+  // Operations that meet through atomics are not ordered by streams.
+  if (kind != Access::atomic && op != 0)
+    for (uint64_t i = first; i <= last; ++i)
+      if (!note(lasts[i], kind, op, problem)) {
+        problem = std::string(reads ? "reads " : "writes ") + hex(address) + " with " + problem;
+        return nullptr;
+      }
+  return host(address);
+}
+
+} // namespace tp::emu
