@@ -99,7 +99,9 @@ template <typename Op> static void takeMaximum(ModuleOp module) {
 }
 
 template <typename Op> static void useNextDim(ModuleOp module) {
-  forEach<Op>(module, [](Op op) { op.setDim((op.getDim() + 1) % cast<RankedTensorType>(op->getOperand(0).getType()).getRank()); });
+  forEach<Op>(module, [](Op op) {
+    op.setDim((op.getDim() + 1) % cast<RankedTensorType>(op->getOperand(0).getType()).getRank());
+  });
 }
 
 static ArrayRef<StringAttr> axesOf(AllToAllOp op) { return op.getTo().getAxes(); }

@@ -150,7 +150,7 @@ private:
     for (unsigned i = 0; i < assignment.results.size(); ++i)
       if (op.free.empty() || !op.free[i])
         bytes += reshardBytes(op.types[assignment.operands.size() + i], assignment.results[i],
-                            op.shardings[assignment.operands.size() + i], mesh);
+                              op.shardings[assignment.operands.size() + i], mesh);
     return bytes;
   }
 

@@ -106,8 +106,8 @@ private:
     };
     for (size_t i = 0; i < decision.possible.size(); ++i) {
       size_t candidate = (decision.chosen + i) % decision.possible.size();
-      double bytes = allowed(candidate) ? cost(decision, decision.possible[candidate])
-                                        : std::numeric_limits<double>::infinity();
+      double bytes =
+          allowed(candidate) ? cost(decision, decision.possible[candidate]) : std::numeric_limits<double>::infinity();
       if (bytes < best) {
         best = bytes;
         chosen = candidate;

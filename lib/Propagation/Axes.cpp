@@ -47,8 +47,8 @@ private:
         dirty.assign(reductions.begin(), reductions.end());
         reductions.clear();
       }
-      // What merely passes axes on (elementwise ops, calls) comes first, so that an op which has to choose sees all that
-      // its neighbours state.
+      // What merely passes axes on (elementwise ops, calls) comes first, so that an op which has to choose sees all
+      // that its neighbours state.
       auto later = std::stable_partition(dirty.begin(), dirty.end(), [&](unsigned edge) { return passesOn(edge); });
       std::vector<unsigned> waiting(later == dirty.begin() ? dirty.end() : later, dirty.end());
       dirty.resize(dirty.size() - waiting.size());
@@ -137,9 +137,9 @@ private:
     // What the choice leaves to several goes to the first.
     for (unsigned f = 0; f < splits.size(); ++f)
       for (unsigned g = f + 1; g < splits.size(); ++g)
-        splits[g].axes.erase(llvm::find_if(splits[g].axes,
-                                           [&](StringAttr axis) { return llvm::is_contained(splits[f].axes, axis); }),
-                             splits[g].axes.end());
+        splits[g].axes.erase(
+            llvm::find_if(splits[g].axes, [&](StringAttr axis) { return llvm::is_contained(splits[f].axes, axis); }),
+            splits[g].axes.end());
   }
 
   static bool hasSharedAxis(const FactorSplits &splits) {
@@ -153,8 +153,9 @@ private:
 
   int readers(unsigned node) const {
     return std::max<int>(1, llvm::count_if(graph.nodes[node].edges, [&](unsigned edge) {
-      return llvm::is_contained(ArrayRef(graph.edges[edge].nodes).take_front(graph.edges[edge].operands), node);
-    }));
+                           return llvm::is_contained(
+                               ArrayRef(graph.edges[edge].nodes).take_front(graph.edges[edge].operands), node);
+                         }));
   }
 
   void propose(unsigned index, bool withReductions, std::vector<std::pair<unsigned, Proposal>> &proposals) {

@@ -10,7 +10,7 @@ struct OpShardings {
   llvm::SmallVector<mlir::RankedTensorType, 4> types; // global: operands, then results
   llvm::SmallVector<Sharding, 4> shardings;
   llvm::SmallVector<char, 4> stationary =
-      {}; // operands that are moved only where nothing else works: weights. Empty: none
+      {};                                 // operands that are moved only where nothing else works: weights. Empty: none
   llvm::SmallVector<char, 4> free = {};   // results that nobody has a wish for. Empty: none
   llvm::SmallVector<int, 4> sharers = {}; // ops that read an operand, and share what bringing it costs. Empty: one each
 };
