@@ -70,9 +70,9 @@ def check_config_alone(suite, strategy):
         "--stop-after",
         "partition",
     ]
-    run_ok([*command, "-o", suite.scratch / "plan", f"--explain={report}"], timeout=60)
+    run_ok([*command, "-o", suite.scratch / "plan.mlir", f"--explain={report}"], timeout=60)
     expect(len(json.loads(report.read_text())) > 0, "the report is empty")
-    table = run_ok([*command, "-o", suite.scratch / "plan", "--explain"], timeout=60)
+    table = run_ok([*command, "-o", suite.scratch / "plan.mlir", "--explain"], timeout=60)
     expect("reduce" in table.stdout + table.stderr, f"expected a table of collectives, found {table.stdout[:300]!r}")
 
 

@@ -103,7 +103,7 @@ def check_weights_shrink(suite, expected, whole, package, ranks):
 def check_explain(suite, strategy, degree):
     """The report as JSON and as a table, without making a package."""
     report = suite.scratch / "explain.json"
-    command = [suite.tool("tp-compile"), suite.model, "-o", suite.scratch / "plan", "--mesh", f"tp={degree}"]
+    command = [suite.tool("tp-compile"), suite.model, "-o", suite.scratch / "plan.mlir", "--mesh", f"tp={degree}"]
     command += ["--strategy", strategy, "--stop-after", "partition"]
     run_ok([*command, f"--explain={report}"])
     expect_report(json.loads(report.read_text()), degree)
