@@ -25,6 +25,18 @@ public:
     return std::move(all);
   }
 
+  double cost(const Assignment &assignment) const {
+    double bytes = 0;
+    for (unsigned i = 0; i < assignment.operands.size(); ++i)
+      bytes += reshardBytes(op.types[i], op.shardings[i], assignment.operands[i], mesh) *
+               (!op.stationary.empty() && op.stationary[i] ? 1e6 : 1) / (op.sharers.empty() ? 1 : op.sharers[i]);
+    for (unsigned i = 0; i < assignment.results.size(); ++i)
+      if (op.free.empty() || !op.free[i])
+        bytes += reshardBytes(op.types[assignment.operands.size() + i], assignment.results[i],
+                              op.shardings[assignment.operands.size() + i], mesh);
+    return bytes;
+  }
+
 private:
   const TensorFactors &tensor(unsigned i) const {
     return i < rule.operands.size() ? rule.operands[i] : rule.results[i - rule.operands.size()];
@@ -142,18 +154,6 @@ private:
            llvm::all_of(rule.terms, [&](const auto &term) { return llvm::count_if(term, isPartial) == 1; });
   }
 
-  double cost(const Assignment &assignment) const {
-    double bytes = 0;
-    for (unsigned i = 0; i < assignment.operands.size(); ++i)
-      bytes += reshardBytes(op.types[i], op.shardings[i], assignment.operands[i], mesh) *
-               (!op.stationary.empty() && op.stationary[i] ? 1e6 : 1) / (op.sharers.empty() ? 1 : op.sharers[i]);
-    for (unsigned i = 0; i < assignment.results.size(); ++i)
-      if (op.free.empty() || !op.free[i])
-        bytes += reshardBytes(op.types[assignment.operands.size() + i], assignment.results[i],
-                              op.shardings[assignment.operands.size() + i], mesh);
-    return bytes;
-  }
-
   void search(unsigned axis) {
     if (axis == candidates.size()) {
       all.push_back(build(chosen));
@@ -192,4 +192,15 @@ double tp::workInBytes(const ShardingRule &rule, const Assignment &assignment, M
 
 Assignment tp::assignFactors(const ShardingRule &rule, const OpShardings &op, MeshAttr mesh) {
   return Chooser(rule, op, mesh).choose();
+}
+
+OpCost tp::leastCost(const ShardingRule &rule, const OpShardings &op, MeshAttr mesh) {
+  Chooser chooser(rule, op, mesh);
+  OpCost least{std::numeric_limits<double>::infinity(), 0};
+  for (const Assignment &assignment : chooser.possible()) {
+    OpCost cost{chooser.cost(assignment), workInBytes(rule, assignment, mesh)};
+    if (cost.moved + cost.work < least.moved + least.work)
+      least = cost;
+  }
+  return least;
 }

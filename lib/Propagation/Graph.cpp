@@ -207,6 +207,7 @@ FailureOr<Graph> Graph::build(ModuleOp module) {
     for (auto [loop, i] : builder.carried)
       builder.identity(loop.getBody()->getTerminator(), graph.nodeOf(loop.getYieldedValues()[i]),
                        graph.nodeOf(loop.getResult(i)));
+    builder.carried.clear();
   }
   return graph;
 }

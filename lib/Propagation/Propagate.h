@@ -2,14 +2,14 @@
 #ifndef TP_LIB_PROPAGATION_PROPAGATE_H
 #define TP_LIB_PROPAGATION_PROPAGATE_H
 
-#include "Graph.h"
+#include "Axes.h"
 
 namespace tp {
 
 // Gives each user of a value made of constants a copy of its own.
 void separateConstants(mlir::ModuleOp module);
-// Completes the axes of all open dimensions.
-void propagateAxes(Graph &graph, bool reverse);
+// Splits the weights of blocks that no annotation reached, where that saves more than it moves.
+void completeBlocks(Graph &graph, AxisPropagation &axes);
 // Infers units and repeats along the axes.
 void propagateGrains(Graph &graph);
 // Marks the values that stay partial sums.

@@ -20,7 +20,9 @@ struct PropagateShardings : tp::impl::PropagateShardingsBase<PropagateShardings>
     FailureOr<Graph> graph = Graph::build(getOperation());
     if (failed(graph))
       return signalPassFailure();
-    propagateAxes(*graph, reverse);
+    AxisPropagation axes(*graph, reverse);
+    axes.run();
+    completeBlocks(*graph, axes);
     propagateGrains(*graph);
     propagatePartials(*graph);
     for (auto function : getOperation().getOps<func::FuncOp>())

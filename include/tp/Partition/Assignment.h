@@ -33,6 +33,14 @@ double workInBytes(const ShardingRule &rule, const Assignment &assignment, MeshA
 // earlier factor.
 Assignment assignFactors(const ShardingRule &rule, const OpShardings &op, MeshAttr mesh);
 
+// Bytes to bring operands and results to their places, and the work of one device as bytes.
+struct OpCost {
+  double moved = 0, work = 0;
+};
+
+// What the op costs at least, both together.
+OpCost leastCost(const ShardingRule &rule, const OpShardings &op, MeshAttr mesh);
+
 } // namespace tp
 
 #endif

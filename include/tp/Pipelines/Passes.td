@@ -43,8 +43,11 @@ def PropagateShardings : Pass<"tp-propagate-shardings", "::mlir::ModuleOp"> {
     2. In each round every op whose values changed proposes, from the shardings before the round, axes for the open dimensions of its operands and results;
        the proposals are then applied in the order of the program. So the result does not depend on the order in which ops are visited.
     3. An axis is never used twice in a value, a closed dimension never gains axes, and what a user stated never changes.
-    4. Units and repeats (heads that are not to be cut) are inferred along the axes.
-    5. A value stays partial where every use is linear in it and carries the sum on; it is reduced once, there.
+    4. A contraction that does not use an axis which the module uses elsewhere (nothing stated reaches it, as the residual stream is whole) is completed:
+       of the splits of its weights (arguments that it alone reads), each followed to a fixpoint, the one that moves the fewest bytes for the work it saves
+       stays. Where none is worth it, a warning says how much work is repeated. Closed dimensions stay as they are.
+    5. Units and repeats (heads that are not to be cut) are inferred along the axes.
+    6. A value stays partial where every use is linear in it and carries the sum on; it is reduced once, there.
 
     Parameters and states of the same name in several entry functions are one value.
 
