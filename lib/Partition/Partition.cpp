@@ -200,8 +200,9 @@ private:
       return visitLoop(loop, shardings);
     if (isa<ShardingConstraintOp>(op))
       return visitConstraint(op);
-    std::optional<ShardingRule> rule = getShardingRule(op);
-    return rule && !isMadeWhole(op) ? visitRuled(op, *rule, shardings) : visitUnruled(op, shardings);
+    auto decision = decisionOf.find(op);
+    return decision != decisionOf.end() ? visitRuled(decisions[decision->second], shardings)
+                                        : visitUnruled(op, shardings);
   }
 
   // Every device makes a constant of different elements whole, and takes its part.
@@ -289,7 +290,6 @@ private:
 
   // How each op with a rule is computed.
   void choose() {
-    std::vector<Decision> decisions;
     function.walk([&](Operation *op) {
       if (!isa<func::FuncOp, scf::ForOp>(op->getParentOp()) || isMadeWhole(op) || isa<ShardingConstraintOp>(op))
         return;
@@ -306,15 +306,16 @@ private:
         present.types.push_back(tensorType(value));
         present.shardings.push_back(annotated(value));
       }
+      decisionOf[op] = decisions.size();
       decisions.push_back({op, std::move(*rule), std::move(present)});
     });
     chooseTogether(decisions, context.mesh);
-    for (Decision &decision : decisions)
-      choices[decision.op] = std::move(decision.possible[decision.chosen]);
   }
 
-  LogicalResult visitRuled(Operation *op, const ShardingRule &rule, ArrayAttr shardings) {
-    const Assignment &assignment = choices.find(op)->second;
+  LogicalResult visitRuled(const Decision &decision, ArrayAttr shardings) {
+    Operation *op = decision.op;
+    const ShardingRule &rule = decision.rule;
+    const Assignment &assignment = decision.possible[decision.chosen];
     SmallVector<Value> operands;
     for (auto [i, operand] : llvm::enumerate(op->getOperands()))
       operands.push_back(inSharding(operand, assignment.operands[i], op->getLoc(), originOf(op, i)));
@@ -566,7 +567,8 @@ private:
   LocalContext context;
   llvm::DenseMap<Operation *, CalledWith> &calledWith;
   llvm::DenseMap<Value, LocalValue> values;
-  llvm::DenseMap<Operation *, Assignment> choices;
+  std::vector<Decision> decisions;
+  llvm::DenseMap<Operation *, unsigned> decisionOf;
   IRMapping numbers; // values that are no tensors
   llvm::DenseMap<Key, Value> resharded;
 };
