@@ -120,8 +120,14 @@ private:
 
   // The whole types, for the reader, the verifier and the package.
   void recordGlobalTypes(func::FuncOp local) {
-    for (unsigned i = 0; i < function.getNumArguments(); ++i)
-      local.setArgAttr(i, kGlobalType, TypeAttr::get(function.getArgumentTypes()[i]));
+    // All at once: each setArgAttr would copy the list.
+    SmallVector<DictionaryAttr> attributes;
+    for (auto [i, type] : llvm::enumerate(function.getArgumentTypes())) {
+      NamedAttrList list(function.getArgAttrDict(i));
+      list.set(kGlobalType, TypeAttr::get(type));
+      attributes.push_back(list.getDictionary(builder.getContext()));
+    }
+    local.setAllArgAttrs(attributes);
     for (unsigned i = 0; i < function.getNumResults(); ++i)
       local.setResultAttr(i, kGlobalType, TypeAttr::get(function.getResultTypes()[i]));
   }

@@ -68,8 +68,9 @@ void AxisPropagation::fixpoint(std::vector<unsigned> dirty, size_t limit) {
 }
 
 bool AxisPropagation::passesOn(unsigned edge) const {
-  return llvm::all_of(graph.edges[edge].rule.factors,
-                      [](const Factor &factor) { return factor.kind == FactorKind::Parallel; });
+  return graph.edges[edge].identity || llvm::all_of(graph.edges[edge].rule.factors, [](const Factor &factor) {
+           return factor.kind == FactorKind::Parallel;
+         });
 }
 
 // The axes each factor has in the edge's tensors: the longest list that the others do not contradict.
@@ -158,6 +159,8 @@ int AxisPropagation::readers(unsigned node) const {
 void AxisPropagation::propose(unsigned index, bool withReductions,
                               std::vector<std::pair<unsigned, Proposal>> &proposals) const {
   const Edge &edge = graph.edges[index];
+  if (graph.agrees(edge))
+    return;
   FactorSplits splits = factorAxes(edge);
   resolveSharedAxes(edge, splits);
   bool any = false;

@@ -37,6 +37,8 @@ void tp::propagateGrains(Graph &graph) {
   for (bool changed = true; changed;) {
     changed = false;
     for (const Edge &edge : graph.edges) {
+      if (graph.agrees(edge))
+        continue;
       FactorSplits splits = factorGrains(graph, edge);
       for (unsigned i = 0; i < edge.nodes.size(); ++i) {
         Node &node = graph.nodes[edge.nodes[i]];

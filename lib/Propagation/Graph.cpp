@@ -94,7 +94,7 @@ struct GraphBuilder {
   }
 
   void connect(Operation *op, ShardingRule rule, ArrayRef<unsigned> operands, ArrayRef<unsigned> results) {
-    Edge edge{std::move(rule), SmallVector<unsigned, 4>(operands), (unsigned)operands.size(), op};
+    Edge edge{std::move(rule), SmallVector<unsigned, 4>(operands), (unsigned)operands.size(), op, false};
     edge.nodes.append(results.begin(), results.end());
     for (unsigned node : edge.nodes)
       if (graph.nodes[node].edges.empty() || graph.nodes[node].edges.back() != graph.edges.size())
@@ -112,6 +112,7 @@ struct GraphBuilder {
     rule.operands = {dims};
     rule.results = {dims};
     connect(op, std::move(rule), {(unsigned)from}, {(unsigned)to});
+    graph.edges.back().identity = true;
   }
 
   LogicalResult addCall(func::CallOp call) {

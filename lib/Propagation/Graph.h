@@ -24,6 +24,7 @@ struct Edge {
   llvm::SmallVector<unsigned, 4> nodes; // operands, then results
   unsigned operands = 0;
   mlir::Operation *op = nullptr;
+  bool identity = false; // between a value and what it is passed to
 
   const TensorFactors &tensor(unsigned i) const { return i < operands ? rule.operands[i] : rule.results[i - operands]; }
 };
@@ -37,6 +38,11 @@ public:
   std::vector<Edge> edges;
   MeshAttr mesh;
   mlir::FlatSymbolRefAttr meshName;
+
+  // An edge whose tensors have one sharding, dimension by dimension: it has nothing to pass on.
+  bool agrees(const Edge &edge) const {
+    return edge.identity && nodes[edge.nodes[0]].sharding.dims == nodes[edge.nodes[1]].sharding.dims;
+  }
 
   // The node of a value, or of a function's result; -1 where it is no tensor.
   int nodeOf(mlir::Value value) const;

@@ -40,10 +40,15 @@ struct PropagateShardings : tp::impl::PropagateShardingsBase<PropagateShardings>
   }
 
   void write(const Graph &graph, func::FuncOp function) {
-    for (unsigned i = 0; i < function.getNumArguments(); ++i)
-      if (int node = graph.nodeOf(function.getArgument(i));
-          node >= 0 && isa<RankedTensorType>(function.getArgument(i).getType()))
-        function.setArgAttr(i, kSharding, attributeOf(graph, node));
+    // All at once: each setArgAttr would copy the list.
+    SmallVector<DictionaryAttr> attributes;
+    for (BlockArgument argument : function.getArguments()) {
+      NamedAttrList list(function.getArgAttrDict(argument.getArgNumber()));
+      if (int node = graph.nodeOf(argument); node >= 0 && isa<RankedTensorType>(argument.getType()))
+        list.set(kSharding, attributeOf(graph, node));
+      attributes.push_back(list.getDictionary(&getContext()));
+    }
+    function.setAllArgAttrs(attributes);
     for (unsigned i = 0; i < function.getNumResults(); ++i)
       if (int node = graph.resultNode(function, i); node >= 0 && isa<RankedTensorType>(function.getResultTypes()[i]))
         function.setResultAttr(i, kSharding, attributeOf(graph, node));
