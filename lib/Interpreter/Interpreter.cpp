@@ -82,8 +82,12 @@ struct Interpreter::Frame {
   Block &block;
   llvm::DenseMap<Value, RankValue> values;
   llvm::DenseMap<Value, unsigned> usesLeft;
-  int64_t calls = 0;
+  int64_t calls = 0; // calls and loops without a number
 
+  int64_t numberOf(Operation *op) {
+    auto number = op->getAttrOfType<IntegerAttr>(kValue);
+    return number ? number.getInt() : -++calls;
+  }
   void define(Value value, RankValue tensors) {
     unsigned uses = llvm::count_if(
         value.getUses(), [&](OpOperand &use) { return block.findAncestorOpInBlock(*use.getOwner()) != nullptr; });
@@ -158,7 +162,6 @@ FailureOr<SmallVector<RankValue>> Interpreter::run(StringRef name, ArrayRef<Rank
 
 FailureOr<SmallVector<RankValue>> Interpreter::run(FunctionOpInterface function, ArrayRef<RankValue> arguments) {
   calls.clear();
-  path.clear();
   if (module->hasAttr(kPartitioned) && !deviceMesh)
     return emitError(module.getLoc()) << "a partitioned module has no tp.mesh that says how many devices run it";
   UnroundedScope scope(unrounded);
@@ -194,7 +197,7 @@ FailureOr<SmallVector<RankValue>> Interpreter::runBody(FunctionOpInterface funct
   if (function.isExternal() || !llvm::hasSingleElement(function.getFunctionBody()))
     return function.emitError() << "the interpreter runs functions with one block, and @" << function.getName()
                                 << " is not one";
-  if (path.size() > kMaxDepth)
+  if (calls.size() > kMaxDepth)
     return function.emitError() << "calls are nested more than " << kMaxDepth << " deep";
   if (std::string mismatch = findMismatch(function, arguments, numRanks); !mismatch.empty())
     return function.emitError() << "@" << function.getName() << ": " << mismatch;
@@ -254,11 +257,9 @@ LogicalResult Interpreter::runCall(Operation *op, ArrayRef<RankValue> operands, 
   auto callee = symbols.lookupNearestSymbolFrom<FunctionOpInterface>(op, call.getCalleeAttr());
   if (!callee)
     return op->emitError() << "the function @" << call.getCallee() << " does not exist";
-  calls.push_back(op);
-  path.push_back(frame.calls++);
+  calls.push_back({op, frame.numberOf(op), 0});
   FailureOr<SmallVector<RankValue>> returned = runBody(callee, operands);
   calls.pop_back();
-  path.pop_back();
   if (failed(returned))
     return failure();
   llvm::move(*returned, results.begin());
@@ -286,20 +287,19 @@ LogicalResult Interpreter::runLoop(scf::ForOp loop, Inputs &inputs, Frame &frame
   unsigned carried = loop.getNumRegionIterArgs(), bounds = loop.getNumOperands() - carried;
   for (unsigned i = 0; i < carried; ++i)
     results[i] = std::move(inputs.operands[bounds + i]);
-  for (int64_t i = *lower; i < *upper; i += *step) {
+  int64_t number = frame.numberOf(loop);
+  for (int64_t i = *lower, pass = 0; i < *upper; i += *step, ++pass) {
     Frame body(*loop.getBody());
-    Tensor number({}, *elementKindOf(loop.getInductionVar().getType()));
-    number.writeInts()[0] = i;
-    body.define(loop.getInductionVar(), RankValue(numRanks, number));
+    Tensor index({}, *elementKindOf(loop.getInductionVar().getType()));
+    index.writeInts()[0] = i;
+    body.define(loop.getInductionVar(), RankValue(numRanks, index));
     for (auto [argument, value] : llvm::zip(loop.getRegionIterArgs(), results))
       body.define(argument, std::move(value));
     for (auto [c, value] : llvm::enumerate(inputs.captured))
       body.define(value, inputs.operands[loop.getNumOperands() + c]);
-    calls.push_back(loop);
-    path.push_back(frame.calls++);
+    calls.push_back({loop, number, pass});
     FailureOr<SmallVector<RankValue>> yielded = runBlock(body);
     calls.pop_back();
-    path.pop_back();
     if (failed(yielded))
       return failure();
     llvm::move(*yielded, results.begin());

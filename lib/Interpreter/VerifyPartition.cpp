@@ -56,6 +56,14 @@ private:
 };
 } // namespace
 
+// What the calls on the way to an op are known by in both programs.
+static std::vector<int64_t> pathOf(const Interpreter &program) {
+  std::vector<int64_t> path;
+  for (const CallStep &step : program.callStack())
+    path.insert(path.end(), {step.number, step.pass});
+  return path;
+}
+
 static std::optional<int64_t> numberOf(Operation *op) {
   auto number = op->getAttrOfType<IntegerAttr>(kValue);
   return number ? std::optional<int64_t>(number.getInt()) : std::nullopt;
@@ -63,11 +71,11 @@ static std::optional<int64_t> numberOf(Operation *op) {
 
 // Inner values of the first calls of each function are kept; the entry's own always.
 bool EntryVerifier::isTraced() {
-  if (wholeProgram.callPath().empty())
+  if (wholeProgram.callStack().empty())
     return true;
-  auto [found, isNew] = tracedPaths.try_emplace(wholeProgram.callPath().vec(), false);
+  auto [found, isNew] = tracedPaths.try_emplace(pathOf(wholeProgram), false);
   if (isNew) {
-    Operation *caller = wholeProgram.callStack().back();
+    Operation *caller = wholeProgram.callStack().back().op;
     auto call = dyn_cast<func::CallOp>(caller);
     const void *body = call ? call.getCalleeAttr().getAsOpaquePointer() : caller;
     found->second = callsOf[body]++ < options.maxCalls;
@@ -80,7 +88,7 @@ LogicalResult EntryVerifier::trace(Operation *op, ArrayRef<RankValue> results) {
   if (!number || !isTraced())
     return success();
   for (auto [i, result] : llvm::enumerate(results))
-    traced[{wholeProgram.callPath().vec(), *number, i}] = {result[0], op};
+    traced[{pathOf(wholeProgram), *number, i}] = {result[0], op};
   return success();
 }
 
@@ -97,9 +105,13 @@ double EntryVerifier::toleranceFor(const Tensor &whole) const {
 std::string EntryVerifier::where(Operation *op, int64_t number) {
   std::string text = llvm::formatv("value {0} of @{1}", number, op->getParentOfType<FunctionOpInterface>().getName());
   for (size_t i = localProgram.callStack().size(); i-- > 0;) {
-    Operation *caller = localProgram.callStack()[i];
-    text += llvm::formatv(", {0} {1} in @{2}", isa<func::CallOp>(caller) ? "call" : "pass", localProgram.callPath()[i],
-                          caller->getParentOfType<FunctionOpInterface>().getName());
+    const CallStep &step = localProgram.callStack()[i];
+    int64_t number = step.number < 0 ? -1 - step.number : step.number;
+    if (isa<func::CallOp>(step.op))
+      text += llvm::formatv(", call {0}", number);
+    else
+      text += llvm::formatv(", pass {0} of loop {1}", step.pass, number);
+    text += llvm::formatv(" in @{0}", step.op->getParentOfType<FunctionOpInterface>().getName());
   }
   return text;
 }
@@ -142,7 +154,7 @@ LogicalResult EntryVerifier::check(Operation *op, ArrayRef<RankValue> results) {
   if (!number || !shardings || shardings.size() != results.size())
     return success();
   for (auto [i, result] : llvm::enumerate(results)) {
-    auto found = traced.find({localProgram.callPath().vec(), *number, i});
+    auto found = traced.find({pathOf(localProgram), *number, i});
     if (found == traced.end())
       continue;
     const Traced &whole = found->second;

@@ -86,6 +86,7 @@ private:
       split.unit = grains[f].unit;
       split.repeat = grains[f].repeat;
       split.outer = grains[f].outer;
+      simplifyGrain(f, split);
       // Shards that share elements would be summed twice.
       if (rule.factors[f].kind == FactorKind::Reduction && geometryOf(split, rule.factors[f].size, mesh).overlaps())
         split = Split{.axes = {}, .closed = true};
@@ -101,6 +102,24 @@ private:
     }
     addPartials(result);
     return result;
+  }
+
+  // Drops what the op cannot follow of a grain that somebody stated: blocks that do not fit into the outer parts;
+  // shards that share elements, where indices move along or another tensor repeats the factor; blocks that cut a
+  // repeated element.
+  void simplifyGrain(unsigned f, Split &split) const {
+    if (rule.factors[f].size % (split.unit * split.outer) != 0)
+      split.outer = 1;
+    if (llvm::any_of(rule.shifts, [&](const IndexShift &shift) { return shift.factor == f; }))
+      split.repeat = 1;
+    for (unsigned i = 0; i < rule.operands.size() + rule.results.size(); ++i)
+      for (const DimFactors &dim : tensor(i)) {
+        if (dim.repeat == 1 || !llvm::is_contained(dim.factors, f))
+          continue;
+        split.repeat = split.outer = 1;
+        if (split.unit % dim.repeat != 0)
+          split.unit = 1;
+      }
   }
 
   // A dimension of several factors: behind the first that is split, one can be split only where the ones before it are
@@ -120,7 +139,7 @@ private:
           if (started && !split.axes.empty() && (!usedUp || size % parts != 0 || split.outer != 1))
             split = Split{.axes = {}, .closed = true};
           started |= !split.axes.empty();
-          usedUp &= !started || mesh.sizeOf(split.axes) * split.outer == size;
+          usedUp &= !started || isUsedUp(split, size, mesh);
         }
       }
   }

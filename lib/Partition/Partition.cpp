@@ -150,7 +150,19 @@ private:
       Block *block = Value(have.value).getParentBlock();
       if (block != builder.getInsertionBlock())
         builder.setInsertionPoint(block->findAncestorOpInBlock(*builder.getInsertionBlock()->getParentOp()));
-      made = emitReshard(context, loc, have.value, planReshard(type, have.sharding, to, context.mesh), origin);
+      Sharding reached = to;
+      SmallVector<StringRef> missing;
+      llvm::erase_if(reached.partial, [&](StringAttr axis) {
+        bool has = have.sharding.reduce == to.reduce && llvm::is_contained(have.sharding.partial, axis);
+        if (!has)
+          missing.push_back(axis);
+        return !has;
+      });
+      made = emitReshard(context, loc, have.value, planReshard(type, have.sharding, reached, context.mesh), origin);
+      // A value that is stated to be partial, and is not. (The maximum of equal values is the value.)
+      if (!missing.empty() && to.reduce == ReduceKind::Sum)
+        made =
+            AsPartialOp::create(builder, loc, made.getType(), made, builder.getStrArrayAttr(missing), context.meshName);
     }
     return made;
   }
@@ -176,7 +188,7 @@ private:
   // A parameter, here or in every caller.
   bool isWeight(Value value) {
     auto argument = dyn_cast<BlockArgument>(value);
-    if (!argument)
+    if (!argument || argument.getOwner() != &function.getBody().front())
       return false;
     if (function.getArgAttr(argument.getArgNumber(), kParameter))
       return true;
@@ -423,6 +435,8 @@ private:
       types.push_back(localType(cast<RankedTensorType>(call.getResult(i).getType()), *computed, context.mesh));
     }
     auto local = func::CallOp::create(builder, call.getLoc(), call.getCallee(), types, operands);
+    if (Attribute number = call->getAttr(kValue))
+      local->setAttr(kValue, number);
     auto shardings = call->getAttrOfType<ArrayAttr>(kShardings);
     if (!shardings && call.getNumResults())
       return call.emitError() << "no sharding for the results of the call: run --tp-propagate-shardings first";

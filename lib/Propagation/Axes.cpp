@@ -55,8 +55,8 @@ void AxisPropagation::fixpoint(std::vector<unsigned> dirty, size_t limit) {
       if (!withReductions && !passesOn(edge))
         reductions.insert(edge);
     }
-    // The order of the program, however the edges were visited.
-    llvm::sort(proposals, [](const auto &a, const auto &b) {
+    // The order of the program, however the edges were visited; an edge may propose twice for a value.
+    llvm::stable_sort(proposals, [](const auto &a, const auto &b) {
       return std::tie(a.first, a.second.node, a.second.dim) < std::tie(b.first, b.second.node, b.second.dim);
     });
     std::set<unsigned> next(waiting.begin(), waiting.end());

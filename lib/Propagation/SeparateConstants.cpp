@@ -22,15 +22,22 @@ static bool isConstant(Operation *op, const llvm::DenseSet<Operation *> &constan
   });
 }
 
-static SmallVector<Operation *> usersInOrder(Operation *op) {
+// In the order of the program, whatever that of the use list is. `numbers`: of what stands in the block's regions.
+static SmallVector<Operation *> usersInOrder(Operation *op, const llvm::DenseMap<Operation *, unsigned> &numbers) {
   SmallVector<Operation *> users;
   for (Operation *user : op->getUsers())
     if (!llvm::is_contained(users, user))
       users.push_back(user);
+  llvm::sort(users, [&](Operation *a, Operation *b) {
+    Operation *before = op->getBlock()->findAncestorOpInBlock(*a), *after = op->getBlock()->findAncestorOpInBlock(*b);
+    return before == after ? numbers.lookup(a) < numbers.lookup(b) : before->isBeforeInBlock(after);
+  });
   return users;
 }
 
 static void separate(Block &block) {
+  llvm::DenseMap<Operation *, unsigned> numbers;
+  block.walk([&](Operation *op) { numbers[op] = numbers.size(); });
   llvm::DenseSet<Operation *> constants;
   std::vector<Operation *> order;
   for (Operation &op : block)
@@ -43,7 +50,7 @@ static void separate(Block &block) {
   for (Operation *op : llvm::reverse(order)) {
     if (!isa<RankedTensorType>(op->getResult(0).getType()))
       continue;
-    SmallVector<Operation *> users = usersInOrder(op);
+    SmallVector<Operation *> users = usersInOrder(op, numbers);
     for (unsigned i = 1; i < users.size() && budget > 0; ++i, --budget) {
       OpBuilder builder(op);
       Operation *copy = builder.clone(*op);

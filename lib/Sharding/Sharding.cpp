@@ -161,15 +161,21 @@ void tp::projectToFactors(const DimFactors &dim, const Split &split, const Shard
       part.unit = unit / inner;
       part.repeat = repeat;
     }
+    if (size / outer % part.unit != 0)
+      return;
     if (!first && size % parts != 0)
       return;
     first = false;
     assign(factor, part);
     // Inner factors hold the rest only where this one is used up exactly.
-    if (parts != size / outer)
+    if (parts != size / outer || part.unit != 1 || part.repeat != 1)
       return;
     unit = repeat = outer = 1;
   }
+}
+
+bool tp::isUsedUp(const Split &split, int64_t size, MeshAttr mesh) {
+  return mesh.sizeOf(split.axes) * split.outer == size && split.unit == 1 && split.repeat == 1;
 }
 
 Split tp::projectToDim(const DimFactors &dim, ArrayRef<Split> factors, const ShardingRule &rule, MeshAttr mesh) {
@@ -210,7 +216,7 @@ Split tp::projectToDim(const DimFactors &dim, ArrayRef<Split> factors, const Sha
       result.unit = result.repeat = 1;
     }
     first = false;
-    if (mesh.sizeOf(part.axes) * part.outer != size)
+    if (!isUsedUp(part, size, mesh))
       break;
   }
   return result;

@@ -49,11 +49,15 @@ static ShardingRule sliceRule(OffsetSizeAndStrideOpInterface op, ArrayRef<int64_
                               const llvm::SmallBitVector &dropped, TensorFactors &whole, TensorFactors &slice) {
   ShardingRule rule;
   for (unsigned i = 0; i < wholeShape.size(); ++i) {
+    // The only element of a dropped dimension: every device needs it.
+    if (dropped[i]) {
+      whole.push_back({});
+      continue;
+    }
     TensorFactors part;
     addPart(rule, whole, part, wholeShape[i], op.getStaticSizes()[i], op.getStaticOffsets()[i],
             op.getStaticStrides()[i]);
-    if (!dropped[i])
-      slice.push_back(part[0]);
+    slice.push_back(part[0]);
   }
   return rule;
 }

@@ -26,6 +26,13 @@ struct CollectiveStatistics {
 // Prints a line per kind and, if there is any, one with the sum of their bytes.
 void printCollectives(llvm::raw_ostream &os, llvm::ArrayRef<CollectiveStatistics> collectives);
 
+// A call, or a pass of a loop, on the way to an op.
+struct CallStep {
+  mlir::Operation *op;
+  int64_t number; // the op's tp.value; without one, it counts from -1 down among the ops of its kind in a body's run
+  int64_t pass;   // of a loop
+};
+
 class Interpreter {
 public:
   // A module with tp.partitioned runs on the mesh that this attribute names, or else on its first tp.mesh. All ranks
@@ -42,10 +49,8 @@ public:
                                                     llvm::ArrayRef<RankValue> arguments);
   mlir::FailureOr<llvm::SmallVector<RankValue>> run(llvm::StringRef function, llvm::ArrayRef<RankValue> arguments);
 
-  // The calls on the way to the present op, outermost first: the call ops, and the number of each among the calls of
-  // its body. A pass through a loop's body counts as a call of it.
-  llvm::ArrayRef<mlir::Operation *> callStack() const { return calls; }
-  llvm::ArrayRef<int64_t> callPath() const { return path; }
+  // The calls and passes of loops on the way to the present op, outermost first.
+  llvm::ArrayRef<CallStep> callStack() const { return calls; }
   // Called after each op with its results; a failure ends the run.
   using Observer = std::function<mlir::LogicalResult(mlir::Operation *op, llvm::ArrayRef<RankValue> results)>;
   void setObserver(Observer observe) { observer = std::move(observe); }
@@ -77,8 +82,7 @@ private:
   const KernelRegistry &registry;
   int64_t numRanks = 1;
   MeshAttr deviceMesh;
-  llvm::SmallVector<mlir::Operation *> calls;
-  llvm::SmallVector<int64_t> path;
+  llvm::SmallVector<CallStep> calls;
   Observer observer;
   bool unrounded = false;
   std::vector<CollectiveStatistics> statistics;

@@ -58,6 +58,8 @@ using FactorSplits = llvm::SmallVector<Split, 8>;
 // where the split cannot be said in its elements.
 void projectToFactors(const DimFactors &dim, const Split &split, const ShardingRule &rule, MeshAttr mesh,
                       llvm::function_ref<void(unsigned factor, Split split)> assign);
+// Every device has one element of each outer part of a factor: behind it, an inner factor can be split.
+bool isUsedUp(const Split &split, int64_t size, MeshAttr mesh);
 // The split of a dimension whose factors are split like this: whole factors before the first that is split are its
 // `outer`; further ones are dropped where a block split cannot say them.
 Split projectToDim(const DimFactors &dim, llvm::ArrayRef<Split> factors, const ShardingRule &rule, MeshAttr mesh);
