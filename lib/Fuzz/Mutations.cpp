@@ -53,6 +53,9 @@ static void reverseFactors(ShardingRule &rule) {
       for (DimFactors &dim : tensor)
         std::reverse(dim.factors.begin(), dim.factors.end());
 }
+static void forgetReduceKind(ShardingRule &rule) { rule.reduce = ReduceKind::Sum; }
+static void forgetInitial(ShardingRule &rule) { rule.initial = -1; }
+static void claimFirst(ShardingRule &rule) { rule.terms.assign(1, {0}); }
 // A product is taken for a sum of its operands, and what is not linear for linear.
 static void claimSum(ShardingRule &rule) {
   rule.terms.clear();
@@ -173,9 +176,27 @@ static ArrayRef<Mutation> mutations() {
       {"tp.sdpa", "tp.sdpa-batch-unlinked", unlinkFirst, nullptr},
       {"tensor.expand_shape", "tensor.expand_shape-factors-reversed", reverseFactors, nullptr},
       {"tensor.collapse_shape", "tensor.collapse_shape-factors-reversed", reverseFactors, nullptr},
+      {"tensor.extract_slice", "tensor.extract_slice-unlinked", unlinkFirst, nullptr},
+      {"tensor.insert_slice", "tensor.insert_slice-unlinked", unlinkFirst, nullptr},
+      {"tensor.pad", "tensor.pad-unlinked", unlinkFirst, nullptr},
+      {"tensor.concat", "tensor.concat-unlinked", unlinkFirst, nullptr},
+      {"linalg.matmul", "linalg.matmul-reduction-is-parallel", forgetReductions, nullptr},
+      {"linalg.matmul", "linalg.matmul-starts-everywhere", forgetInitial, nullptr},
+      {"linalg.batch_matmul", "linalg.batch_matmul-unlinked", unlinkFirst, nullptr},
+      {"linalg.matvec", "linalg.matvec-reduction-is-parallel", forgetReductions, nullptr},
+      {"linalg.transpose", "linalg.transpose-unlinked", unlinkFirst, nullptr},
+      {"linalg.broadcast", "linalg.broadcast-unlinked", unlinkFirst, nullptr},
+      {"linalg.reduce", "linalg.reduce-reduction-is-parallel", forgetReductions, nullptr},
+      {"linalg.reduce", "linalg.reduce-is-always-a-sum", forgetReduceKind, nullptr},
+      {"linalg.reduce", "linalg.reduce-starts-everywhere", forgetInitial, nullptr},
+      {"linalg.softmax", "linalg.softmax-row-is-split", splitWholeFactors, nullptr},
+      {"linalg.generic", "linalg.generic-reduction-is-parallel", forgetReductions, nullptr},
+      {"linalg.generic", "linalg.generic-index-stays", forgetShifts, nullptr},
+      {"linalg.exp", "linalg.exp-is-linear", claimFirst, nullptr},
+      {"math.", "math-is-linear", claimFirst, nullptr},
       {"arith.add", "arith.add-is-a-product", claimProduct, nullptr},
       {"arith.mul", "arith.mul-is-a-sum", claimSum, nullptr},
-      {"arith.max", "arith.max-is-a-sum", claimSum, nullptr},
+      {"arith.max", "arith.max-is-linear", claimProduct, nullptr},
       {"arith.add", "arith.add-unlinked", unlinkFirst, nullptr},
       {nullptr, "all_reduce-skipped", nullptr, skip<AllReduceOp>},
       {nullptr, "all_reduce-takes-the-maximum", nullptr, takeMaximum<AllReduceOp>},
@@ -188,6 +209,7 @@ static ArrayRef<Mutation> mutations() {
       {nullptr, "all_slice-of-the-next-dimension", nullptr, useNextDim<AllSliceOp>},
       {nullptr, "all_slice-of-the-neighbour", nullptr, turnRing<AllSliceOp>},
       {nullptr, "all_to_all-to-the-neighbour", nullptr, turnRing<AllToAllOp>},
+      {nullptr, "permute-skipped", nullptr, skip<PermuteOp>},
       {nullptr, "as_partial-skipped", nullptr, skip<AsPartialOp>},
       {nullptr, "mask_padding-skipped", nullptr, skip<MaskPaddingOp>},
       {nullptr, "shift_index-skipped", nullptr, skip<ShiftIndexOp>},
@@ -205,9 +227,22 @@ std::vector<std::string> tp::fuzz::mutationNames() {
   return names;
 }
 
-void tp::fuzz::setMutation(StringRef name) {
+static const Mutation *find(StringRef name) {
   const Mutation *found = llvm::find_if(mutations(), [&](const Mutation &m) { return name == m.name; });
-  present = found == mutations().end() ? nullptr : found;
+  return found == mutations().end() ? nullptr : found;
+}
+
+std::vector<std::string> tp::fuzz::mutationOps(StringRef name) {
+  const Mutation *mutation = find(name);
+  if (!mutation || !mutation->rule)
+    return {};
+  // Of arith, the fuzzer has kinds of its own. Linears and sums make what the op reads split and partial.
+  StringRef op = mutation->op;
+  return {op.starts_with("arith.") ? "arith." : op.str(), "tp.linear", "linalg.reduce", "arith.binary"};
+}
+
+void tp::fuzz::setMutation(StringRef name) {
+  present = find(name);
   if (!present || !present->rule)
     return setRuleHook({});
   setRuleHook([](Operation *op, ShardingRule &rule) {

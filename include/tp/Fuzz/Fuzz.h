@@ -16,7 +16,6 @@ std::string generate(uint64_t seed, llvm::ArrayRef<std::string> ops);
 
 enum class Outcome {
   Agrees,
-  Rejected, // a diagnostic that docs/fuzzing.md lists
   Mismatch, // the sharded program computes something else
   Failed,   // a pass or a verifier failed
   Crashed,
@@ -29,7 +28,7 @@ struct Result {
   std::string message;    // the first error, one line
   int64_t replicated = 0; // ops without a rule
 
-  bool isFailure() const { return outcome > Outcome::Rejected; }
+  bool isFailure() const { return outcome != Outcome::Agrees; }
   // What `message` says without the numbers and names in it: failures with equal signatures are taken for one.
   std::string signature() const;
 };
@@ -55,6 +54,8 @@ std::string shrink(std::string text, const Result &failure, mlir::MLIRContext &c
 // The mistakes that can be made on purpose, to test the fuzzer: in the factor rules of an op, or in what partition
 // makes.
 std::vector<std::string> mutationNames();
+// Beginnings of the names of ops whose programs show the mistake; none: any program may.
+std::vector<std::string> mutationOps(llvm::StringRef name);
 // From now on the compiler makes this mistake; none for the empty name.
 void setMutation(llvm::StringRef name);
 
