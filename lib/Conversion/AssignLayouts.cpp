@@ -2,6 +2,7 @@
 // it, a cache before and after its update.
 #include "Layouts.h"
 #include "tp/Conversion/Passes.h"
+#include "tp/Sharding/CheckProgram.h"
 
 #include "llvm/ADT/MapVector.h"
 #include "llvm/ADT/StringMap.h"
@@ -57,7 +58,7 @@ struct Uses {
 struct AssignLayouts : tp::impl::AssignLayoutsBase<AssignLayouts> {
   using AssignLayoutsBase::AssignLayoutsBase;
   void runOnOperation() override {
-    if (failed(checkOps()) || failed(checkCalls()) || failed(joinValues()))
+    if (failed(checkShapes(getOperation())) || failed(checkOps()) || failed(checkCalls()) || failed(joinValues()))
       return signalPassFailure();
     collectUses();
     if (failed(annotate()))

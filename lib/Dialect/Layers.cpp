@@ -41,11 +41,13 @@ LogicalResult AttentionOp::verify() {
         failed(expectShape(*this, getVCache(), cache, "(C3) v_cache")) ||
         failed(expectShape(*this, getPosition(), {b}, "(C3) position")))
       return failure();
+    if (int64_t rows = shapeOf(getInput())[1]; rows > cache[1])
+      return emitOpError() << "(C3) expected at most " << cache[1] << " rows, as the cache has, found " << rows;
     if (getCaches()[0].getType() != getKCache().getType() || getCaches()[1].getType() != getVCache().getType())
       return emitOpError() << "(C3) expected the cache results to have the caches' types";
   }
-  if (getRotary() && getRotary()->rotating(size) > size)
-    return emitOpError() << "(C2) expected the rotary dim to be at most head_size " << size;
+  if (int64_t n = getRotary() ? getRotary()->rotating(size) : 0; n > size || n % 2)
+    return emitOpError() << "(C2) expected an even rotating part of at most " << size << " elements, found " << n;
   ArrayRef<int64_t> in = shapeOf(getInput());
   int64_t keys = getKCache() ? shapeOf(getKCache())[1] : in[1];
   if (failed(expectShape(*this, getBias(), {in[0], heads, in[1], keys}, "(C6) bias")))

@@ -19,9 +19,11 @@ LogicalResult RelativeBiasOp::verify() {
       failed(expectShape(*this, getTable(), {buckets, result[1]}, "(C2) table")))
     return failure();
   int64_t own = getBidirectional() ? buckets / 4 : buckets / 2;
-  if (buckets < 4 || (getBidirectional() && buckets % 2) || int64_t(getMaxDistance()) <= own)
+  if (buckets < 4 || (getBidirectional() && buckets % 2) || int64_t(getMaxDistance()) <= own ||
+      getMaxDistance() > (1 << 24))
     return emitOpError() << "(C3) expected at least 4 buckets and a max_distance above the " << own
-                         << " distances that have one of their own, found " << buckets << " and " << getMaxDistance();
+                         << " distances that have one of their own and up to 2^24, found " << buckets << " and "
+                         << getMaxDistance();
   return success();
 }
 

@@ -9,15 +9,16 @@ using namespace tp;
 
 static const float *floatsOrNull(const Tensor &tensor) { return tensor ? tensor.floats() : nullptr; }
 
-// x [..., k] times the transpose of `weight` [n, k], plus `bias`.
-static std::vector<float> project(ArrayRef<float> x, const Tensor &weight, const Tensor &bias) {
-  int64_t n = weight.dim(0), k = weight.dim(1), m = x.size() / k;
-  std::vector<float> y(m * n);
-  linear(x.data(), weight.floats(), floatsOrNull(bias), y.data(), m, n, k);
+// x [rows, k] times the transpose of `weight` [n, k], plus `bias`.
+static std::vector<float> project(ArrayRef<float> x, int64_t rows, const Tensor &weight, const Tensor &bias) {
+  int64_t n = weight.dim(0), k = weight.dim(1);
+  std::vector<float> y(rows * n);
+  linear(x.data(), weight.floats(), floatsOrNull(bias), y.data(), rows, n, k);
   return y;
 }
 
 static ArrayRef<float> elements(const Tensor &tensor) { return ArrayRef(tensor.floats(), tensor.size()); }
+static int64_t rowsOf(const Tensor &x) { return x.dim(0) * x.dim(1); }
 
 // Projects the input to heads, norms and rotates them.
 static std::vector<float> projectHeads(RankCall &call, Value weight, Value bias, Value norm, int64_t heads,
@@ -25,7 +26,7 @@ static std::vector<float> projectHeads(RankCall &call, Value weight, Value bias,
   auto op = cast<AttentionOp>(call.op);
   const Tensor &x = call[op.getInput()];
   int64_t size = op.getHeadSize();
-  std::vector<float> y = project(elements(x), call[weight], call[bias]);
+  std::vector<float> y = project(elements(x), rowsOf(x), call[weight], call[bias]);
   if (const Tensor &w = call[norm])
     rmsNorm(y.data(), w.floats(), y.data(), y.size() / size, size, op.getNormEps().convertToDouble());
   const Tensor &position = call[op.getPosition()];
@@ -72,7 +73,7 @@ static LogicalResult runAttention(RankCall &call) {
   attention.run(q.data(), keys, values, attended.data());
 
   Tensor &result = call.makeResult();
-  std::vector<float> y = project(attended, call[op.getWo()], call[op.getBo()]);
+  std::vector<float> y = project(attended, batch * seq, call[op.getWo()], call[op.getBo()]);
   llvm::copy(y, result.writeFloats());
   result.round();
   return success();
@@ -81,9 +82,10 @@ static LogicalResult runAttention(RankCall &call) {
 static LogicalResult runMlp(RankCall &call) {
   auto op = cast<MlpOp>(call.op);
   ArrayRef<float> x = elements(call[op.getInput()]);
-  std::vector<float> hidden = project(x, call[op.getUp()], call[op.getUpBias()]);
+  int64_t rows = rowsOf(call[op.getInput()]);
+  std::vector<float> hidden = project(x, rows, call[op.getUp()], call[op.getUpBias()]);
   if (const Tensor &gate = call[op.getGate()]) {
-    std::vector<float> gates = project(x, gate, call[op.getGateBias()]);
+    std::vector<float> gates = project(x, rows, gate, call[op.getGateBias()]);
     for (size_t i = 0; i < hidden.size(); ++i)
       hidden[i] *= activate(op.getActivation(), gates[i]);
   } else {
@@ -91,7 +93,7 @@ static LogicalResult runMlp(RankCall &call) {
       h = activate(op.getActivation(), h);
   }
   Tensor &result = call.makeResult();
-  std::vector<float> y = project(hidden, call[op.getDown()], call[op.getDownBias()]);
+  std::vector<float> y = project(hidden, rows, call[op.getDown()], call[op.getDownBias()]);
   llvm::copy(y, result.writeFloats());
   result.round();
   return success();
@@ -100,7 +102,7 @@ static LogicalResult runMlp(RankCall &call) {
 static LogicalResult runLogits(RankCall &call) {
   auto op = cast<LogitsOp>(call.op);
   Tensor &result = call.makeResult();
-  std::vector<float> y = project(elements(call[op.getInput()]), call[op.getWeight()], {});
+  std::vector<float> y = project(elements(call[op.getInput()]), rowsOf(call[op.getInput()]), call[op.getWeight()], {});
   if (float cap = op.getSoftcap().convertToDouble(); cap > 0)
     for (float &score : y)
       score = cap * std::tanh(score / cap);

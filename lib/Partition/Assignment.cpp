@@ -136,7 +136,8 @@ private:
         for (unsigned f : dim.factors) {
           Split &split = factors[f];
           int64_t size = rule.factors[f].size, parts = mesh.sizeOf(split.axes);
-          if (started && !split.axes.empty() && (!usedUp || size % parts != 0 || split.outer != 1))
+          if (started && !split.axes.empty() &&
+              (!usedUp || size % (parts * split.unit) != 0 || split.repeat != 1 || split.outer != 1))
             split = Split{.axes = {}, .closed = true};
           started |= !split.axes.empty();
           usedUp &= !started || isUsedUp(split, size, mesh);

@@ -3,6 +3,7 @@
 #include "LocalOps.h"
 
 #include "tp/Pipelines/Passes.h"
+#include "tp/Sharding/CheckProgram.h"
 #include "tp/Sharding/MeshLookup.h"
 
 #include "mlir/Dialect/Func/IR/FuncOps.h"
@@ -141,7 +142,7 @@ private:
     if (sameLayout(have.sharding, to, type, context.mesh))
       return have.value;
     if (isMadeAnywhere(value))
-      return make(value, to);
+      return asPartial(make(value, to), to, isZero(value) ? Axes() : to.partial, loc);
     Key key{value, to.toAttribute(context.meshName, builder.getContext())};
     Value &made = resharded[key];
     if (!made) {
@@ -151,7 +152,7 @@ private:
       if (block != builder.getInsertionBlock())
         builder.setInsertionPoint(block->findAncestorOpInBlock(*builder.getInsertionBlock()->getParentOp()));
       Sharding reached = to;
-      SmallVector<StringRef> missing;
+      Axes missing;
       llvm::erase_if(reached.partial, [&](StringAttr axis) {
         bool has = have.sharding.reduce == to.reduce && llvm::is_contained(have.sharding.partial, axis);
         if (!has)
@@ -159,12 +160,17 @@ private:
         return !has;
       });
       made = emitReshard(context, loc, have.value, planReshard(type, have.sharding, reached, context.mesh), origin);
-      // A value that is stated to be partial, and is not. (The maximum of equal values is the value.)
-      if (!missing.empty() && to.reduce == ReduceKind::Sum)
-        made =
-            AsPartialOp::create(builder, loc, made.getType(), made, builder.getStrArrayAttr(missing), context.meshName);
+      made = asPartial(made, to, missing, loc);
     }
     return made;
+  }
+
+  // For a value that is stated to be a sum over `axes`, and is not. (The maximum of equal values is the value.)
+  Value asPartial(Value value, const Sharding &to, ArrayRef<StringAttr> axes, Location loc) {
+    if (axes.empty() || to.reduce != ReduceKind::Sum)
+      return value;
+    SmallVector<Attribute> names(axes.begin(), axes.end());
+    return AsPartialOp::create(builder, loc, value.getType(), value, builder.getArrayAttr(names), context.meshName);
   }
 
   // A value that a device makes by itself, in another sharding.
@@ -478,6 +484,13 @@ private:
     }
   }
 
+  static bool isMasked(Value value, unsigned dim) {
+    for (auto mask = value.getDefiningOp<MaskPaddingOp>(); mask; mask = mask.getInput().getDefiningOp<MaskPaddingOp>())
+      if (mask.getDim() == dim)
+        return true;
+    return false;
+  }
+
   void maskTerm(Operation *op, const ShardingRule &rule, const Assignment &assignment, ArrayRef<unsigned> term,
                 unsigned factor, SmallVector<Value> &operands) {
     SmallVector<std::pair<unsigned, unsigned>> holders;
@@ -485,7 +498,7 @@ private:
     for (unsigned i : term)
       for (unsigned d = 0; d < rule.operands[i].size(); ++d)
         if (llvm::is_contained(rule.operands[i][d].factors, factor)) {
-          bool isZero = values.find(op->getOperand(i))->second.zeroPadded || operands[i].getDefiningOp<MaskPaddingOp>();
+          bool isZero = values.find(op->getOperand(i))->second.zeroPadded || isMasked(operands[i], d);
           zero |= isZero;
           if (!isZero)
             holders.push_back({i, d});
@@ -604,7 +617,7 @@ struct Partition : tp::impl::PartitionBase<Partition> {
       return signalPassFailure();
     }
     llvm::SetVector<func::FuncOp> order;
-    if (failed(orderCallersFirst(module, order)))
+    if (failed(checkWholeProgram(module)) || failed(orderCallersFirst(module, order)))
       return signalPassFailure();
     OpBuilder builder(module.getContext());
     llvm::DenseMap<Operation *, CalledWith> calledWith;

@@ -40,9 +40,12 @@ struct GraphBuilder {
                                << sharding.getMesh();
     Node &n = graph.nodes[node];
     if (n.stated && Sharding::from(sharding).dims != n.sharding.dims)
-      return op->emitOpError() << "a parameter or state is annotated with different shardings in different functions";
+      return (op->emitOpError() << "a parameter or state is annotated with different shardings in different functions")
+                 .attachNote(n.statedBy->getLoc())
+             << "the other annotation is here";
     n.sharding = Sharding::from(sharding);
     n.stated = true;
+    n.statedBy = op;
     return success();
   }
 

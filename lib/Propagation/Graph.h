@@ -15,6 +15,7 @@ struct Node {
   mlir::RankedTensorType type;
   Sharding sharding;
   bool stated = false; // by the user: partial sums of it are the user's
+  mlir::Operation *statedBy = nullptr;
   llvm::SmallVector<unsigned, 4> edges;
 };
 

@@ -2,6 +2,7 @@
 #include "Propagate.h"
 
 #include "tp/Pipelines/Passes.h"
+#include "tp/Sharding/CheckProgram.h"
 
 namespace tp {
 #define GEN_PASS_DEF_PROPAGATESHARDINGS
@@ -16,6 +17,8 @@ struct PropagateShardings : tp::impl::PropagateShardingsBase<PropagateShardings>
   using PropagateShardingsBase::PropagateShardingsBase;
 
   void runOnOperation() override {
+    if (failed(checkWholeProgram(getOperation())))
+      return signalPassFailure();
     separateConstants(getOperation());
     FailureOr<Graph> graph = Graph::build(getOperation());
     if (failed(graph))

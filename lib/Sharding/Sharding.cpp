@@ -163,7 +163,7 @@ void tp::projectToFactors(const DimFactors &dim, const Split &split, const Shard
     }
     if (size / outer % part.unit != 0)
       return;
-    if (!first && size % parts != 0)
+    if (!first && (size % (parts * part.unit) != 0 || part.repeat != 1))
       return;
     first = false;
     assign(factor, part);

@@ -97,7 +97,7 @@ func.func @f(%x: tensor<1x3x6xf32>, %wq: tensor<8x6xf32>, %wk: tensor<4x6xf32>, 
 // -----
 
 func.func @f(%x: tensor<1x3x6xf32>, %wq: tensor<8x6xf32>, %wk: tensor<4x6xf32>, %wv: tensor<4x6xf32>, %wo: tensor<6x8xf32>) {
-  // expected-error @+1 {{(C2) expected the rotary dim to be at most head_size 2}}
+  // expected-error @+1 {{(C2) expected an even rotating part of at most 2 elements, found 4}}
   %y = tp.attention %x weights(%wq, %wk, %wv, %wo) {heads = 4, kv_heads = 2, head_size = 2, rotary = #tp.rotary<base = 1.0, dim = 4>} : (tensor<1x3x6xf32>, tensor<8x6xf32>, tensor<4x6xf32>, tensor<4x6xf32>, tensor<6x8xf32>) -> (tensor<1x3x6xf32>)
   return
 }

@@ -12,7 +12,7 @@ def Tp_RelativeBiasOp : Tp_RuledOp<"relative_bias"> {
     ```
 
     Constraints: (C1) `position` is [B]; (C2) the table is [N, H]; (C3) N is at least 4 (`bidirectional`: and even), and `max_distance` more than
-    the distances that have buckets of their own.
+    the distances that have buckets of their own, up to 2^24.
   }];
   let arguments = (ins Tp_FloatTensor:$table, Optional<Tp_IndexTensor>:$position, ConfinedAttr<I64Attr, [IntPositive]>:$max_distance,
       UnitAttr:$bidirectional);
