@@ -88,6 +88,15 @@ def LowerProgram : Pass<"tp-lower-program", "::mlir::ModuleOp"> {
   let dependentDialects = ["::mlir::memref::MemRefDialect", "::mlir::LLVM::LLVMDialect", "::mlir::func::FuncDialect"];
 }
 
+def AddTokenEntries : Pass<"tp-add-token-entries", "::mlir::ModuleOp"> {
+  let summary = "entries that return the most likely token instead of logits";
+  let description = [{
+    For each entry `E` of a partitioned module that returns `logits` [B, V], adds an entry `E_token` that returns `token` [B]: the index of the largest
+    logit. Logits that are gathered along V are not: each device finds the best of its part (`tp.top_pairs`), these few are gathered, and
+    `tp.best_index` takes the best. So a step of greedy generation moves one number to the host, and hardly more between devices.
+  }];
+}
+
 def LowerKernelsToGpu : Pass<"tp-lower-kernels-to-gpu", "::mlir::ModuleOp"> {
   let summary = "kernels as gpu.func, or calls of the GEMM library";
   let description = [{

@@ -58,6 +58,9 @@ void emitTakeRow(Launches &launches);
 // all_slice, as_partial, shift_index, mask_padding.
 void emitLocal(Launches &launches);
 
+void emitTopPairs(Launches &launches);
+void emitBestIndex(Launches &launches);
+
 // The ops of a kernel on tensors, without memory.
 Kernel opsOf(mlir::func::FuncOp source);
 

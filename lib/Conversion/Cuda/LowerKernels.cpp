@@ -74,6 +74,10 @@ static LogicalResult emit(Launches &launches) {
     emitEmbedding(launches);
   else if (any(TakeRowOp()))
     emitTakeRow(launches);
+  else if (any(TopPairsOp()))
+    emitTopPairs(launches);
+  else if (any(BestIndexOp()))
+    emitBestIndex(launches);
   else if (any(AllSliceOp(), AsPartialOp(), ShiftIndexOp(), MaskPaddingOp()))
     emitLocal(launches);
   else if (llvm::all_of(kernel.ops, [](Operation *op) { return cpu::isElementwise(op) || cpu::isSplat(op); }))

@@ -86,6 +86,7 @@ struct GpuToNvvm : PassWrapper<GpuToNvvm, OperationPass<gpu::GPUModuleOp>> {
 namespace tp {
 
 void addGpuKernelPasses(OpPassManager &manager, bool fuse) {
+  manager.addPass(createAddTokenEntries());
   manager.addPass(createAssignLayouts({"cuda"}));
   manager.addPass(createOutlineKernels({fuse, "cuda"}));
   manager.addPass(createPlanMemory({256}));
