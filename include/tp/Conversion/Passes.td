@@ -112,7 +112,7 @@ def LowerKernelsToGpu : Pass<"tp-lower-kernels-to-gpu", "::mlir::ModuleOp"> {
     Runs after `tp-plan-memory`, all layouts plain.
   }];
   let dependentDialects = ["::mlir::gpu::GPUDialect", "::mlir::memref::MemRefDialect", "::mlir::scf::SCFDialect", "::mlir::vector::VectorDialect",
-                           "::mlir::math::MathDialect", "::mlir::LLVM::LLVMDialect"];
+                           "::mlir::math::MathDialect", "::mlir::LLVM::LLVMDialect", "::mlir::NVVM::NVVMDialect", "::mlir::nvgpu::NVGPUDialect"];
 }
 
 def LowerProgramToCuda : Pass<"tp-lower-program-to-cuda", "::mlir::ModuleOp"> {

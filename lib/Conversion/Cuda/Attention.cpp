@@ -93,7 +93,8 @@ SmallVector<Row> AttentionKernel::unflatten(ValueRange values) {
 // This lane's pieces of the query rows, from shared memory; zero where the row has no such piece.
 void AttentionKernel::loadPieces(AttentionTile &tile) {
   Value memory = b->shared({tileRows, shape.size});
-  tile.loadQuery(memory, M_LOG2E);
+  SdpaOp op = shape.op;
+  tile.loadQuery(memory, op.getScale().convertToDouble() * M_LOG2E);
   for (int64_t r = 0; r < tileRows; ++r) {
     auto &row = q.emplace_back();
     for (int64_t p = 0; p < pieces; ++p) {
@@ -290,6 +291,9 @@ void AttentionKernel::emit(Launches &launches) {
     emitMerge(launches);
 }
 
-void emitSdpa(Launches &launches) { AttentionKernel(launches).emit(launches); }
+void emitSdpa(Launches &launches) {
+  if (!emitMmaAttention(launches))
+    AttentionKernel(launches).emit(launches);
+}
 
 } // namespace tp::cuda

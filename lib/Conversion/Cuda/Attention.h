@@ -37,7 +37,7 @@ public:
   Value low(Value r) const;  // first key
   // Keys that some row of the tile sees: [first, second).
   std::pair<Value, Value> range() const;
-  // The query rows, rotated, times scale * `factor`, to `q` [tileRows, size]; rows that do not exist are zero. Meets at
+  // The query rows, rotated, times `factor`, to `q` [tileRows, size]; rows that do not exist are zero. Meets at
   // the end.
   void loadQuery(Value q, double factor) const;
   // Stores an element of a row's result.
@@ -53,6 +53,9 @@ private:
   GpuKernel &kernel;
   Value position, headShift; // head_offset mod group
 };
+
+// The kernel for many rows on tensor cores, where it can be used; false where it cannot.
+bool emitMmaAttention(Launches &launches);
 
 } // namespace tp::cuda
 

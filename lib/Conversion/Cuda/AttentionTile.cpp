@@ -58,7 +58,7 @@ void AttentionTile::loadQuery(Value q, double factor) const {
   RopeOp rope = shape.rope;
   Rotation rotation(rope ? rope.getRotary() : RotaryAttr(), shape.size);
   int64_t pieces = rotation.pieces();
-  Value scale = b.number(op.getScale().convertToDouble() * factor);
+  Value scale = b.number(factor);
   bool narrow = rope && cpu::elementOf(op.getQuery()).isBF16();
   Value positions = rope && rope.getPosition() ? kernel.kernel.input(rope.getPosition()) : Value();
   b.loop(b.tid, b.index(tileRows * pieces), b.threads, [&](Value item) {

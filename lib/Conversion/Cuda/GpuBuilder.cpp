@@ -99,7 +99,11 @@ Value GpuBuilder::blockSum(Value scalar) {
 Value GpuBuilder::shared(ArrayRef<int64_t> shape, Type element) {
   auto space = gpu::AddressSpaceAttr::get(getContext(), gpu::AddressSpace::Workgroup);
   auto type = MemRefType::get(shape, element ? element : getF32Type(), MemRefLayoutAttrInterface(), space);
-  return function.addWorkgroupAttribution(type, getLoc());
+  Value memory = function.addWorkgroupAttribution(type, getLoc());
+  // Vectors are stored there whole.
+  function.setWorkgroupAttributionAttr(int(function.getNumWorkgroupAttributions()) - 1, "llvm.align",
+                                       getI64IntegerAttr(kVectorBytes));
+  return memory;
 }
 
 void GpuBuilder::barrier() { gpu::BarrierOp::create(*this); }

@@ -3,7 +3,9 @@
 #include "tp/Conversion/Passes.h"
 
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
+#include "mlir/Dialect/LLVMIR/NVVMDialect.h"
 #include "mlir/Dialect/Math/IR/Math.h"
+#include "mlir/Dialect/NVGPU/IR/NVGPUDialect.h"
 
 namespace tp {
 #define GEN_PASS_DEF_LOWERKERNELSTOGPU

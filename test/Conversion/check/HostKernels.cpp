@@ -3,7 +3,7 @@
 #include "../../../lib/Conversion/Link.h"
 #include "tp_cuda.h"
 
-#include "llvm/IR/Instructions.h"
+#include "llvm/IR/IRBuilder.h"
 #include "llvm/IRReader/IRReader.h"
 #include "llvm/Support/SourceMgr.h"
 
@@ -150,26 +150,42 @@ float nvvm_shfl_f32(uint32_t members, float value, uint32_t mask, uint32_t clamp
   return value;
 }
 
-struct Four {
-  float c[4];
-};
 // d [16, 8] = a [16, 16] b [16, 8] + c, spread over a warp as the PTX manual draws it.
-Four nvvm_mma_bf16(uint32_t a0, uint32_t a1, uint32_t a2, uint32_t a3, uint32_t b0, uint32_t b1, float c0, float c1,
-                   float c2, float c3) {
+void nvvm_mma_bf16(float *d, uint32_t a0, uint32_t a1, uint32_t a2, uint32_t a3, uint32_t b0, uint32_t b1, float c0,
+                   float c1, float c2, float c3) {
   uint32_t mine[6] = {a0, a1, a2, a3, b0, b1};
   unsigned slot = give(mine, 6);
-  int lane = block.thread & 31, group = lane / 4, place = lane % 4;
+  int group = block.thread % 32 / 4, place = block.thread % 4;
   auto half = [](uint32_t word, int i) { return wide(uint16_t(word >> (16 * i))); };
-  Four d = {{c0, c1, c2, c3}};
+  float sums[4] = {c0, c1, c2, c3};
   for (int i = 0; i < 4; ++i)
     for (int k = 0; k < 16; ++k) {
-      // Row group (+ 8) of a, column 2 place (+ 1) of b.
       int column = 2 * place + (i & 1);
-      const uint32_t *a = givenBy(group * 4 + (k % 8) / 2, slot), *b = givenBy(column * 4 + (k % 8) / 2, slot);
-      d.c[i] += half(a[(i >> 1) + (k >= 8 ? 2 : 0)], k % 2) * half(b[4 + (k >= 8)], k % 2);
+      const uint32_t *a = givenBy(group * 4 + k % 8 / 2, slot), *b = givenBy(column * 4 + k % 8 / 2, slot);
+      sums[i] += half(a[(i >> 1) + (k >= 8 ? 2 : 0)], k % 2) * half(b[4 + (k >= 8)], k % 2);
     }
-  return d;
+  std::memcpy(d, sums, sizeof sums);
 }
+
+// Four 8x8 matrices of 16 bits; lane 8 m + r gives row r of matrix m.
+static void loadMatrices(uint32_t *d, const void *row, bool transpose) {
+  uint64_t address = reinterpret_cast<uint64_t>(row);
+  uint32_t mine[2] = {uint32_t(address), uint32_t(address >> 32)};
+  unsigned slot = give(mine, 2);
+  int lane = block.thread & 31;
+  auto at = [&](int matrix, int line, int column) {
+    const uint32_t *words = givenBy(matrix * 8 + line, slot);
+    return reinterpret_cast<const uint16_t *>(uint64_t(words[1]) << 32 | words[0])[column];
+  };
+  for (int m = 0; m < 4; ++m) {
+    int line = lane / 4, column = lane % 4 * 2;
+    uint16_t low = transpose ? at(m, column, line) : at(m, line, column);
+    uint16_t high = transpose ? at(m, column + 1, line) : at(m, line, column + 1);
+    d[m] = uint32_t(high) << 16 | low;
+  }
+}
+void nvvm_ldmatrix(uint32_t *d, const void *row) { loadMatrices(d, row, false); }
+void nvvm_ldmatrix_trans(uint32_t *d, const void *row) { loadMatrices(d, row, true); }
 __bf16 __truncsfbf2(float value) {
   uint32_t bits;
   std::memcpy(&bits, &value, 4);
@@ -200,6 +216,8 @@ std::string hostName(llvm::StringRef name) {
       {"llvm.nvvm.shfl.sync.bfly.i32", "nvvm_shfl_i32"},
       {"llvm.nvvm.shfl.sync.bfly.f32", "nvvm_shfl_f32"},
       {"llvm.nvvm.mma.m16n8k16.row.col.bf16", "nvvm_mma_bf16"},
+      {"llvm.nvvm.ldmatrix.sync.aligned.m8n8.x4.b16.p3", "nvvm_ldmatrix"},
+      {"llvm.nvvm.ldmatrix.sync.aligned.m8n8.x4.trans.b16.p3", "nvvm_ldmatrix_trans"},
   };
   for (auto [from, to] : names)
     if (name == from)
@@ -219,22 +237,39 @@ void *open(const std::string &bytes) {
   return library;
 }
 
-// Intrinsics become calls of the functions above, kernels ordinary functions.
+// A call of an intrinsic as one of a function above; a structure comes back through memory.
+void replaceCall(llvm::CallInst *call, const std::string &name) {
+  llvm::IRBuilder<> b(call);
+  llvm::Type *type = call->getType();
+  llvm::SmallVector<llvm::Value *> arguments(call->args());
+  llvm::AllocaInst *memory = nullptr;
+  if (type->isStructTy()) {
+    llvm::IRBuilder<> top(&call->getFunction()->getEntryBlock(), call->getFunction()->getEntryBlock().begin());
+    memory = top.CreateAlloca(type);
+    arguments.insert(arguments.begin(), memory);
+  }
+  llvm::SmallVector<llvm::Type *> types;
+  for (llvm::Value *argument : arguments)
+    types.push_back(argument->getType());
+  auto *functionType = llvm::FunctionType::get(memory ? b.getVoidTy() : type, types, false);
+  llvm::Value *result = b.CreateCall(call->getModule()->getOrInsertFunction(name, functionType), arguments);
+  if (memory)
+    result = b.CreateLoad(type, memory);
+  call->replaceAllUsesWith(result);
+  call->eraseFromParent();
+}
+
+// Kernels become ordinary functions.
 void adapt(llvm::Module &module) {
   for (llvm::Function &function : llvm::make_early_inc_range(module)) {
     function.setCallingConv(llvm::CallingConv::C);
     if (!function.isDeclaration() || !function.getName().starts_with("llvm.nvvm."))
       continue;
-    function.replaceAllUsesWith(
-        module.getOrInsertFunction(hostName(function.getName()), function.getFunctionType()).getCallee());
+    std::string name = hostName(function.getName());
+    for (llvm::User *user : llvm::make_early_inc_range(function.users()))
+      replaceCall(llvm::cast<llvm::CallInst>(user), name);
     function.eraseFromParent();
   }
-  for (llvm::Function &function : module)
-    for (llvm::BasicBlock &body : function)
-      for (llvm::Instruction &instruction : body)
-        if (auto *call = llvm::dyn_cast<llvm::CallInst>(&instruction);
-            call && !call->getCalledFunction()->isIntrinsic())
-          call->setAttributes({});
 }
 
 struct Frame : tp_cuda_frame {
