@@ -58,6 +58,10 @@ struct Uses {
 struct AssignLayouts : tp::impl::AssignLayoutsBase<AssignLayouts> {
   using AssignLayoutsBase::AssignLayoutsBase;
   void runOnOperation() override {
+    if (target != "cpu" && target != "cuda") {
+      getOperation().emitError() << "unknown target '" << target << "': expected cpu or cuda";
+      return signalPassFailure();
+    }
     if (failed(checkShapes(getOperation())) || failed(checkOps()) || failed(checkCalls()) || failed(joinValues()))
       return signalPassFailure();
     collectUses();
@@ -72,6 +76,8 @@ private:
   void joinNamed(func::FuncOp function);
   void collectUses();
   LogicalResult annotate();
+  // The target as messages name it.
+  StringRef shown() const { return target == "cuda" ? "CUDA" : "CPU"; }
   LogicalResult annotateResults(func::FuncOp function, func::ReturnOp op);
   // The argument that `value` is, by updates and calls; null if it is none.
   BlockArgument rootArgument(Value value);
@@ -91,25 +97,26 @@ static bool isSupported(Operation *op) {
 }
 
 LogicalResult AssignLayouts::checkOps() {
-  auto checkType = [](Operation *op, Type type) -> LogicalResult {
+  auto checkType = [&](Operation *op, Type type) -> LogicalResult {
     auto tensor = dyn_cast<RankedTensorType>(type);
     Type element = tensor ? tensor.getElementType() : Type();
     if (!tensor || !tensor.hasStaticShape() || !(element.isF32() || element.isBF16() || element.isInteger(32)))
-      return op->emitError() << "no CPU lowering for type " << type
+      return op->emitError() << "no " << shown() << " lowering for type " << type
                              << ": expected a tensor of f32, bf16 or i32 with a static shape";
     if (tensor.getNumElements() == 0)
-      return op->emitError() << "no CPU lowering for empty type " << type;
+      return op->emitError() << "no " << shown() << " lowering for empty type " << type;
     return success();
   };
   WalkResult result = getOperation().walk([&](Operation *op) -> WalkResult {
-    if (!isSupported(op))
-      return op->emitError() << "no CPU lowering for op '" << op->getName() << "'";
+    bool token = target == "cuda" && isa<TopPairsOp, BestIndexOp>(op);
+    if (!isSupported(op) && !token)
+      return op->emitError() << "no " << shown() << " lowering for op '" << op->getName() << "'";
     if (auto sdpa = dyn_cast<SdpaOp>(op); sdpa && sdpa.getValue().getType() != sdpa.getKey().getType())
-      return op->emitError() << "no CPU lowering for values of another type than the keys', "
+      return op->emitError() << "no " << shown() << " lowering for values of another type than the keys', "
                              << sdpa.getValue().getType() << " and " << sdpa.getKey().getType();
     if (auto function = dyn_cast<func::FuncOp>(op)) {
       if (!llvm::hasSingleElement(function.getBody()))
-        return op->emitError() << "no CPU lowering for a function without exactly one block";
+        return op->emitError() << "no " << shown() << " lowering for a function without exactly one block";
       for (Type type : function.getArgumentTypes())
         if (failed(checkType(op, type)))
           return failure();
@@ -129,8 +136,8 @@ LogicalResult AssignLayouts::checkCalls() {
     auto [it, added] = finished.try_emplace(function, false);
     if (!added)
       return it->second ? LogicalResult(success())
-                        : LogicalResult(function.emitError() << "no CPU lowering for function '" << function.getName()
-                                                             << "', which calls itself");
+                        : LogicalResult(function.emitError() << "no " << shown() << " lowering for function '"
+                                                             << function.getName() << "', which calls itself");
     WalkResult result = function.walk([&](func::CallOp call) -> WalkResult {
       func::FuncOp callee = calleeOf(call);
       if (!callee)
@@ -234,7 +241,8 @@ LogicalResult AssignLayouts::annotateResults(func::FuncOp function, func::Return
       return op.emitError() << "result " << i << " is a state that does not come from an argument of '"
                             << function.getName() << "'";
     if (isEntry(function) && function.getArgAttrOfType<StringAttr>(arg.getArgNumber(), kState) != name)
-      return op.emitError() << "result " << i << ": state " << name << " is returned for another one: no CPU lowering";
+      return op.emitError() << "result " << i << ": state " << name << " is returned for another one: no " << shown()
+                            << " lowering";
     function.setResultAttr(i, kAlias, b.getI64IntegerAttr(arg.getArgNumber()));
   }
   return success();
@@ -249,7 +257,7 @@ LogicalResult AssignLayouts::annotate() {
         return function.emitError() << "argument " << arg.getArgNumber() << " is both a weight and a state";
       if (use.weight || use.state)
         function.setArgAttr(arg.getArgNumber(), kKind, b.getStringAttr(use.weight ? "weight" : "state"));
-      if (use.layout() != "plain")
+      if (target == "cpu" && use.layout() != "plain")
         function.setArgAttr(arg.getArgNumber(), kLayout, b.getStringAttr(use.layout()));
     }
     WalkResult result = function.walk([&](KvUpdateOp op) -> WalkResult {

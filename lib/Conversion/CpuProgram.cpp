@@ -25,6 +25,11 @@ struct ToCpuOptions : PassPipelineOptions<ToCpuOptions> {
   Option<std::string> features{*this, "features", llvm::cl::desc("as in llc -mattr")};
   Option<bool> fuse{*this, "fuse", llvm::cl::desc("fuse more than elementwise chains"), llvm::cl::init(true)};
 };
+struct ToCudaOptions : PassPipelineOptions<ToCudaOptions> {
+  Option<bool> fuse{*this, "fuse", llvm::cl::desc("fuse more than elementwise chains"), llvm::cl::init(true)};
+  Option<std::string> until{*this, "until", llvm::cl::desc("gpu: stop at gpu.func; empty: host code and NVVM"),
+                            llvm::cl::init("")};
+};
 } // namespace
 
 void registerConversionPasses() {
@@ -34,6 +39,15 @@ void registerConversionPasses() {
                                          [](OpPassManager &manager, const ToCpuOptions &options) {
                                            addCpuKernelPasses(manager, {options.cpu, options.features}, options.fuse);
                                          });
+  PassPipelineRegistration<ToCudaOptions>(
+      "tp-lower-to-cuda", "partitioned program to GPU kernels in NVVM, and host code that launches them",
+      [](OpPassManager &manager, const ToCudaOptions &options) {
+        addGpuKernelPasses(manager, options.fuse);
+        if (options.until == "gpu")
+          return;
+        manager.addPass(createLowerProgramToCuda());
+        addGpuToNvvmPasses(manager);
+      });
 }
 
 } // namespace tp

@@ -12,8 +12,6 @@ using namespace mlir;
 
 namespace tp::cpu {
 
-static constexpr int64_t kFewRows = 4; // so few rows that every thread may make their norm
-
 void fuseElementwise(Groups &groups, Block &block) {
   for (Operation &op : block)
     if (isElementwise(&op))
@@ -84,13 +82,13 @@ static void fuseSameInput(Groups &groups, LinearOp linear) {
   }
 }
 
-static void fuseNorm(Groups &groups, Operation *norm) {
+static void fuseNorm(Groups &groups, Operation *norm, int64_t normRows) {
   // The sum that is normalised, where it is a sum of whole values and not the end of a linear.
   Operation *before = norm->getOperand(0).getDefiningOp();
   if (before && isElementwise(before) && llvm::all_of(groups.of(before), isElementwise))
     groups.merge(before, norm);
   auto type = cast<RankedTensorType>(norm->getResult(0).getType());
-  if (type.getNumElements() / type.getShape().back() > kFewRows)
+  if (type.getNumElements() / type.getShape().back() > normRows)
     return;
   Operation *first = nullptr;
   for (Operation *user : norm->getUsers()) {
@@ -117,7 +115,12 @@ static void fuseCache(Groups &groups, KvUpdateOp update, KvUpdateOp &last) {
   last = update;
 }
 
-void fuseKernels(Groups &groups, Block &block) {
+static int64_t rowsOf(LinearOp op) {
+  RankedTensorType type = op.getInput().getType();
+  return type.getNumElements() / type.getShape().back();
+}
+
+void fuseKernels(Groups &groups, Block &block, const Fusion &fusion) {
   SmallVector<Operation *> ops;
   for (Operation &op : block)
     ops.push_back(&op);
@@ -126,11 +129,17 @@ void fuseKernels(Groups &groups, Block &block) {
       if (auto typed = dyn_cast<decltype(tag)>(op))
         rule(typed);
   };
-  each(LinearOp(), [&](LinearOp op) { fuseEpilogue(groups, op); });
-  each(LinearOp(), [&](LinearOp op) { fuseSameInput(groups, op); });
+  auto eachLinear = [&](auto rule) {
+    each(LinearOp(), [&](LinearOp op) {
+      if (rowsOf(op) <= fusion.linearRows)
+        rule(groups, op);
+    });
+  };
+  eachLinear(fuseEpilogue);
+  eachLinear(fuseSameInput);
   for (Operation *op : ops)
     if (isNorm(op))
-      fuseNorm(groups, op);
+      fuseNorm(groups, op, fusion.normRows);
   KvUpdateOp last;
   each(KvUpdateOp(), [&](KvUpdateOp op) { fuseCache(groups, op, last); });
   each(SdpaOp(), [&](SdpaOp op) {

@@ -29,7 +29,7 @@ static SmallVector<OpOperand *> updatedOperands(Operation *op) {
   return updated;
 }
 
-LogicalResult Groups::orderStates() {
+LogicalResult Groups::orderStates(StringRef target) {
   for (const Group &group : groups)
     for (OpOperand *updated : updatedOperands(group.front()))
       for (OpOperand &use : updated->get().getUses()) {
@@ -38,7 +38,7 @@ LogicalResult Groups::orderStates() {
           continue;
         if (user == op || order.lookup(user) > order.lookup(op)) {
           InFlightDiagnostic diagnostic =
-              user->emitError("no CPU lowering for a state that is used after it was updated");
+              user->emitError() << "no " << target << " lowering for a state that is used after it was updated";
           diagnostic.attachNote(op->getLoc()) << "updated in place here";
           return diagnostic;
         }

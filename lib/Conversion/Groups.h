@@ -4,6 +4,8 @@
 
 #include "Layouts.h"
 
+#include <limits>
+
 namespace tp::cpu {
 
 using Group = llvm::SmallVector<mlir::Operation *>; // in the order of the block
@@ -15,7 +17,7 @@ public:
 
   // Ops whose place matters beyond their operands: an update of a state runs after all readers of the old one. An error
   // where a reader stands after the update.
-  llvm::LogicalResult orderStates();
+  llvm::LogicalResult orderStates(llvm::StringRef target);
 
   // Merges the groups of two ops unless another op would then have to run both before and after; true if they are one
   // now.
@@ -35,9 +37,15 @@ private:
   std::vector<std::pair<mlir::Operation *, mlir::Operation *>> extraEdges; // first runs before second
 };
 
+// What a target has kernels for.
+struct Fusion {
+  int64_t linearRows = std::numeric_limits<int64_t>::max(); // linears of more rows stand alone
+  int64_t normRows = 4; // so few rows that every thread may make their norm for the linears that read it
+};
+
 // Merges what one kernel can do together; see Fusion.cpp.
 void fuseElementwise(Groups &groups, mlir::Block &block);
-void fuseKernels(Groups &groups, mlir::Block &block);
+void fuseKernels(Groups &groups, mlir::Block &block, const Fusion &fusion);
 
 } // namespace tp::cpu
 

@@ -92,6 +92,10 @@ public:
   // Position of this device in its group along `axes`.
   Value groupPosition(MeshAttr mesh, ArrayRef<mlir::StringAttr> axes);
 
+protected:
+  // For kernels of another sort of function, without shares and scratch.
+  KernelBuilder(mlir::Location loc) : ImplicitLocOpBuilder(loc, loc.getContext()), target{} {}
+
 private:
   mlir::func::FuncOp function;
 };

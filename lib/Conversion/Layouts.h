@@ -29,6 +29,7 @@ inline constexpr int64_t kPlaceAlias = -1000000;
 inline constexpr int64_t kLanes = 16;    // elements of a vector, rows of a weight panel, keys of a key panel
 inline constexpr int64_t kKeyBlock = 64; // caches are padded to a multiple of this many positions
 inline constexpr int64_t kAlign = 64;    // bytes
+inline constexpr int64_t kGemvRows = 4;  // GPU: linears of more rows are GEMMs of a library
 
 inline int64_t ceilDiv(int64_t a, int64_t b) { return (a + b - 1) / b; }
 inline int64_t roundUp(int64_t a, int64_t b) { return ceilDiv(a, b) * b; }

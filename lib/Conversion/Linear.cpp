@@ -1,8 +1,7 @@
 // Linears on weight panels: a tile of rows x panels of the result stays in registers while K is run through once.
 //
-// A kernel has parts, each one linear, or several of equal shape whose results meet in elementwise ops (gate and up,
-// say), with the elementwise ops that follow. All parts read the same input, which the kernel may have to normalise
-// first, every thread for itself.
+// All parts of a kernel read the same input, which the kernel may have to normalise first, every thread for itself.
+#include "LinearParts.h"
 #include "PanelProduct.h"
 #include "RowNorm.h"
 
@@ -12,17 +11,14 @@ namespace tp::cpu {
 
 namespace {
 
-struct Part {
-  SmallVector<LinearOp> linears;
-  SmallVector<Operation *> epilogue; // elementwise, with constants
-  int64_t n = 0, panels = 0;
-};
-
 // A tile: rows and panels from here; their numbers are known.
 struct Tile {
   Value row, panel;
   int64_t rows, panels;
 };
+
+using Part = LinearPart;
+int64_t panelsOf(const Part &part) { return ceilDiv(part.n, kLanes); }
 
 class LinearKernel {
 public:
@@ -30,8 +26,6 @@ public:
   void run();
 
 private:
-  void findParts();
-  static void addEpilogue(Part &part, Operation *op);
   void prepareInput();
   void chooseTiles();
   void runFewRows();
@@ -50,65 +44,10 @@ private:
 
 } // namespace
 
-LinearKernel::LinearKernel(KernelBuilder &b, Kernel &kernel) : b(b), kernel(kernel) {
-  findParts();
+LinearKernel::LinearKernel(KernelBuilder &b, Kernel &kernel) : b(b), kernel(kernel), parts(findParts(kernel)) {
   LinearOp first = parts.front().linears.front();
   k = shapeOf(first.getInput()).back();
   m = elementsOf(first.getInput()) / k;
-}
-
-void LinearKernel::findParts() {
-  DenseMap<Operation *, int> partOf;
-  std::vector<int> merged;
-  auto root = [&](int id) {
-    while (merged[id] != id)
-      id = merged[id];
-    return id;
-  };
-  for (Operation *op : kernel.ops) {
-    if (isa<LinearOp>(op)) {
-      partOf[op] = int(merged.size());
-      merged.push_back(partOf[op]);
-      continue;
-    }
-    for (Value operand : op->getOperands()) {
-      Operation *producer = operand.getDefiningOp();
-      if (!producer || !partOf.contains(producer))
-        continue;
-      int part = root(partOf[producer]);
-      if (partOf.contains(op)) {
-        int other = root(partOf[op]);
-        merged[std::max(part, other)] = std::min(part, other);
-      }
-      partOf[op] = root(part);
-    }
-  }
-  DenseMap<int, unsigned> place;
-  for (Operation *op : kernel.ops) {
-    if (!partOf.contains(op))
-      continue;
-    auto [it, added] = place.try_emplace(root(partOf[op]), unsigned(parts.size()));
-    if (added)
-      parts.emplace_back();
-    Part &part = parts[it->second];
-    if (auto linear = dyn_cast<LinearOp>(op)) {
-      part.linears.push_back(linear);
-      part.n = shapeOf(linear.getResult()).back();
-      part.panels = ceilDiv(part.n, kLanes);
-      continue;
-    }
-    addEpilogue(part, op);
-  }
-}
-
-// With the constants and elementwise ops of other values that it needs.
-void LinearKernel::addEpilogue(Part &part, Operation *op) {
-  if (llvm::is_contained(part.epilogue, op))
-    return;
-  for (Value operand : op->getOperands())
-    if (Operation *producer = operand.getDefiningOp(); producer && (isSplat(producer) || isElementwise(producer)))
-      addEpilogue(part, producer);
-  part.epilogue.push_back(op);
 }
 
 // The norm of a kernel with few rows is made by each thread for itself, which is cheaper than to meet.
@@ -135,7 +74,7 @@ int64_t LinearKernel::tilePanels(const Part &part) const {
   int64_t together = int64_t(part.linears.size());
   int64_t budget = b.target.avx512 ? 24 : 6; // accumulators, of 16 lanes
   int64_t most = m <= 2 ? 4 : b.target.avx512 ? 3 : 1;
-  return std::max<int64_t>(1, std::min({budget / (tileRows * together), most / together, part.panels}));
+  return std::max<int64_t>(1, std::min({budget / (tileRows * together), most / together, panelsOf(part)}));
 }
 
 void LinearKernel::chooseTiles() {
@@ -159,17 +98,17 @@ void LinearKernel::run() {
 void LinearKernel::runFewRows() {
   int64_t total = 0, offset = 0;
   for (const Part &part : parts)
-    total += part.panels;
+    total += panelsOf(part);
   auto [begin, end] = b.share(total);
   for (const Part &part : parts) {
     int64_t width = tilePanels(part);
-    Value from = b.min(b.max(b.sub(begin, b.index(offset)), b.index(0)), b.index(part.panels));
-    Value to = b.min(b.max(b.sub(end, b.index(offset)), b.index(0)), b.index(part.panels));
+    Value from = b.min(b.max(b.sub(begin, b.index(offset)), b.index(0)), b.index(panelsOf(part)));
+    Value to = b.min(b.max(b.sub(end, b.index(offset)), b.index(0)), b.index(panelsOf(part)));
     Value wide = b.add(from, b.mul(b.div(b.sub(to, from), width), width));
     b.loop(from, wide, width, [&](Value panel) { tile(part, {b.index(0), panel, m, width}); });
     if (width > 1)
       b.loop(wide, to, 1, [&](Value panel) { tile(part, {b.index(0), panel, m, 1}); });
-    offset += part.panels;
+    offset += panelsOf(part);
   }
 }
 
@@ -178,11 +117,11 @@ void LinearKernel::runFewRows() {
 void LinearKernel::runManyRows() {
   int64_t rowTiles = ceilDiv(m, tileRows), total = 0, offset = 0;
   for (const Part &part : parts)
-    total += ceilDiv(part.panels, tilePanels(part)) * rowTiles;
+    total += ceilDiv(panelsOf(part), tilePanels(part)) * rowTiles;
   auto [begin, end] = b.share(total);
   for (const Part &part : parts) {
-    int64_t width = tilePanels(part), groups = ceilDiv(part.panels, width);
-    int64_t lastRows = m - (rowTiles - 1) * tileRows, lastPanels = part.panels - (groups - 1) * width;
+    int64_t width = tilePanels(part), groups = ceilDiv(panelsOf(part), width);
+    int64_t lastRows = m - (rowTiles - 1) * tileRows, lastPanels = panelsOf(part) - (groups - 1) * width;
     Value from = b.max(b.sub(begin, b.index(offset)), b.index(0));
     Value to = b.min(b.sub(end, b.index(offset)), b.index(groups * rowTiles));
     b.loop(from, to, 1, [&](Value item) {

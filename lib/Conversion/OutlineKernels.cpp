@@ -63,14 +63,15 @@ LogicalResult OutlineKernels::outline(func::FuncOp function) {
   for (Operation &op : llvm::make_early_inc_range(llvm::reverse(block)))
     if (isOpTriviallyDead(&op))
       op.erase();
-  packOperands(function);
+  if (target == "cpu")
+    packOperands(function);
   separateReturns(function);
   Groups groups(block);
-  if (failed(groups.orderStates()))
+  if (failed(groups.orderStates(target == "cuda" ? "CUDA" : "CPU")))
     return failure();
   fuseElementwise(groups, block);
   if (fuse)
-    fuseKernels(groups, block);
+    fuseKernels(groups, block, target == "cuda" ? Fusion{kGemvRows, 0} : Fusion());
   for (const Group &group : groups.schedule()) {
     Operation *op = group.front();
     // In the new order: everything before the terminator is placed again.

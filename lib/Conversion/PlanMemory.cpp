@@ -25,7 +25,7 @@ struct Buffer {
 // Plans one function.
 class FramePlan {
 public:
-  explicit FramePlan(func::FuncOp function) : function(function) {}
+  FramePlan(func::FuncOp function, int64_t align) : function(function), align(align) {}
   LogicalResult run();
 
 private:
@@ -44,7 +44,7 @@ private:
   LogicalResult annotate();
 
   func::FuncOp function;
-  int64_t index = 0;
+  int64_t align, index = 0;
   std::vector<Buffer> buffers;
   llvm::DenseMap<Value, int> bufferOf;
   llvm::DenseMap<Value, int64_t> fixedPlace; // kPlaceAlias, or -1-i
@@ -186,7 +186,7 @@ int64_t FramePlan::place() {
     std::vector<std::pair<int64_t, int64_t>> taken;
     for (Buffer *other : placed)
       if (other->first <= buffer->last && buffer->first <= other->last)
-        taken.push_back({other->offset, other->offset + roundUp(other->bytes, kAlign)});
+        taken.push_back({other->offset, other->offset + roundUp(other->bytes, align)});
     std::sort(taken.begin(), taken.end());
     int64_t offset = 0;
     for (auto [begin, end] : taken) {
@@ -195,7 +195,7 @@ int64_t FramePlan::place() {
       offset = std::max(offset, end);
     }
     buffer->offset = offset;
-    total = std::max(total, offset + roundUp(buffer->bytes, kAlign));
+    total = std::max(total, offset + roundUp(buffer->bytes, align));
     placed.push_back(buffer);
   }
   return total;
@@ -240,7 +240,7 @@ LogicalResult PlanMemory::planNamed(StringRef attribute, StringRef total) {
       auto type = cast<RankedTensorType>(arg.getType());
       auto [it, added] = places.try_emplace(name.getValue(), end, type);
       if (added)
-        end += roundUp(cpu::bytesOf(physicalType(type, argLayout(function, arg.getArgNumber()))), kAlign);
+        end += roundUp(cpu::bytesOf(physicalType(type, argLayout(function, arg.getArgNumber()))), align);
       else if (it->second.second != type)
         return function.emitError() << attribute << " " << name << ": expected " << it->second.second
                                     << " as in another entry, found " << type;
@@ -255,7 +255,7 @@ LogicalResult PlanMemory::planFunction(func::FuncOp function) {
   if (isKernel(function) || !planned.insert(function).second)
     return success();
   WalkResult result = function.walk([&](func::CallOp call) -> WalkResult { return planFunction(calleeOf(call)); });
-  return result.wasInterrupted() ? failure() : FramePlan(function).run();
+  return result.wasInterrupted() ? failure() : FramePlan(function, align).run();
 }
 
 void PlanMemory::runOnOperation() {

@@ -14,8 +14,8 @@ RopeRow::RopeRow(RotaryAttr rotary, int64_t headSize)
     lanes /= 2;
 }
 
-// Sine and cosine of f64 vectors to f32 precision: the angle of a far position needs more bits than an f32 has.
-static std::pair<Value, Value> sincos(KernelBuilder &b, Value x, int64_t lanes) {
+// The angle of a far position needs more bits than an f32 has.
+std::pair<Value, Value> sincos(KernelBuilder &b, Value x, int64_t lanes) {
   auto type = VectorType::get({lanes}, b.getF64Type());
   auto constant = [&](double v) -> Value { return arith::ConstantOp::create(b, DenseElementsAttr::get(type, v)); };
   Value n = math::RoundEvenOp::create(b, b.mulf(x, constant(M_2_PI)));

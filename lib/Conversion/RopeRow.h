@@ -24,6 +24,9 @@ private:
 void copyHead(KernelBuilder &b, int64_t headSize, Value source, ArrayRef<Value> sourceAt,
               llvm::function_ref<void(Value, Value)> store);
 
+// Cosine and sine of a vector of f64, as f32.
+std::pair<Value, Value> sincos(KernelBuilder &b, Value x, int64_t lanes);
+
 // position[b] + s, or s where there is no position.
 Value positionOf(KernelBuilder &b, Value positions, Value batch, Value s);
 

@@ -63,7 +63,7 @@ namespace tp {
 
 void addCpuKernelPasses(OpPassManager &manager, const LowerKernelsOptions &options, bool fuse) {
   manager.addPass(createAssignLayouts());
-  manager.addPass(createOutlineKernels({fuse}));
+  manager.addPass(createOutlineKernels({fuse, "cpu"}));
   manager.addPass(createPlanMemory());
   manager.addPass(createLowerKernels(options));
   manager.addPass(createLowerProgram());

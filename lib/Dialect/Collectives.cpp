@@ -19,6 +19,7 @@ LogicalResult AsPartialOp::verify() { return success(); }
 LogicalResult ShiftIndexOp::verify() { return success(); }
 LogicalResult MaskPaddingOp::verify() { return success(); }
 LogicalResult AllGatherOp::verify() { return verifyJoined(*this); }
+LogicalResult TopPairsOp::verify() { return success(); }
 LogicalResult AllSliceOp::verify() { return success(); }
 LogicalResult ReduceScatterOp::verify() { return verifyJoined(*this); }
 LogicalResult AllToAllOp::verify() { return success(); }
@@ -114,6 +115,30 @@ LogicalResult MaskPaddingOp::verifySymbolUses(SymbolTableCollection &) {
   if (getDim() < shape.size())
     shape[getDim()] = getSize();
   return expectShard(*this, mesh, type.clone(shape), type, getDim(), getSize(), getSplit());
+}
+
+LogicalResult TopPairsOp::verifySymbolUses(SymbolTableCollection &) {
+  auto type = cast<RankedTensorType>(getInput().getType()), pairs = cast<RankedTensorType>(getType());
+  if (type.getRank() != 2 || pairs.getRank() != 3 || pairs.getDimSize(0) != type.getDimSize(0) ||
+      pairs.getDimSize(2) != 2 || pairs.getDimSize(1) < 1)
+    return emitOpError() << "(C3) expected [B, V] and [B, P, 2], found " << type << " and " << pairs;
+  if (getSize().has_value() != getSplit().has_value() || getSize().has_value() != getMesh().has_value())
+    return emitOpError() << "(C4) expected size, split and mesh, or none of them";
+  if (!getSplit())
+    return success();
+  MeshAttr mesh = expectAxes(*this, getMeshAttr(), getSplit()->getAxes());
+  if (!mesh)
+    return failure();
+  SmallVector<int64_t> shape = {type.getDimSize(0), int64_t(*getSize())};
+  return expectShard(*this, mesh, type.clone(shape), type, 1, *getSize(), *getSplit());
+}
+
+LogicalResult BestIndexOp::verify() {
+  auto pairs = cast<RankedTensorType>(getPairs().getType()), type = cast<RankedTensorType>(getType());
+  if (pairs.getRank() != 3 || pairs.getDimSize(2) != 2 || type.getRank() != 1 ||
+      type.getDimSize(0) != pairs.getDimSize(0))
+    return emitOpError() << "(C1) expected [B, P, 2] and [B], found " << pairs << " and " << type;
+  return success();
 }
 
 // Ops between whole dimensions and shards of them.

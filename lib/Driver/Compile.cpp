@@ -1,7 +1,7 @@
 #include "tp/Driver/Compile.h"
 #include "WeightShardings.h"
 
-#include "tp/Conversion/CpuProgram.h"
+#include "tp/Conversion/CudaProgram.h"
 #include "tp/Cost/Report.h"
 #include "tp/Import/Import.h"
 #include "tp/Interpreter/DeviceGroups.h"
@@ -51,10 +51,18 @@ public:
         return;
     }
     cpu::CpuProgram program;
-    phase("lower", [&] { program = lower(); });
+    cuda::CudaProgram cudaProgram;
+    bool cuda = options.target == "cuda";
+    phase("lower", [&] {
+      requireEntries();
+      if (cuda)
+        cudaProgram = lowerToCuda();
+      else
+        program = lowerToCpu();
+    });
     if (finished("lower"))
       return;
-    phase("package", [&] { package(program); });
+    phase("package", [&] { package(cuda ? cudaProgram.host : program, cuda ? &cudaProgram : nullptr); });
   }
 
 private:
@@ -214,12 +222,44 @@ private:
     out << text;
   }
 
-  cpu::CpuProgram lower() {
+  void requireEntries() {
     auto entries = module->getOps<func::FuncOp>();
     if (llvm::none_of(entries, [](func::FuncOp function) { return function->hasAttr(kEntry); }))
       throw Error(
           options.model +
           ": no function has the attribute tp.entry; expected entry functions as docs/package-format.md lists them");
+  }
+
+  cuda::CudaProgram lowerToCuda() {
+    cuda::CudaOptions cudaOptions;
+    if (!options.gpuArchs.empty())
+      cudaOptions.archs = options.gpuArchs;
+    cudaOptions.kernelIr = options.emitKernelIr;
+    cudaOptions.ptxas = options.ptxas;
+    FailureOr<cuda::CudaProgram> program = cuda::compileForCuda(*module, cudaOptions);
+    if (failed(program))
+      throw Error("phase lower failed");
+    if (!options.quiet)
+      reportGpu(*program);
+    return std::move(*program);
+  }
+
+  // What each GPU must hold, and who assembled the kernels.
+  void reportGpu(const cuda::CudaProgram &program) {
+    auto megabytes = [](int64_t bytes) { return double(bytes) / 1e6; };
+    const cpu::CpuProgram &host = program.host;
+    llvm::errs() << llvm::format(
+        "tp-compile: each GPU needs %.1f MB: weights %.1f, cache %.1f, arena %.1f, GEMM workspace %.1f\n",
+        megabytes(host.weightBytes + host.stateBytes + host.arenaBytes + program.workspaceBytes),
+        megabytes(host.weightBytes), megabytes(host.stateBytes), megabytes(host.arenaBytes),
+        megabytes(program.workspaceBytes));
+    if (program.ptxas.empty())
+      llvm::errs() << "tp-compile: no ptxas (looked at $TP_PTXAS, PATH, /usr/local/cuda/bin): the package has PTX "
+                      "alone, which the driver "
+                      "assembles at load\n";
+  }
+
+  cpu::CpuProgram lowerToCpu() {
     cpu::CpuOptions cpuOptions;
     cpuOptions.cpu = options.cpu;
     FailureOr<cpu::CpuProgram> program = cpu::compileForCpu(*module, cpuOptions);
@@ -228,7 +268,7 @@ private:
     return std::move(*program);
   }
 
-  void package(const cpu::CpuProgram &program) {
+  void package(const cpu::CpuProgram &program, const cuda::CudaProgram *cudaProgram) {
     PackageInputs inputs{program, (*module->getOps<MeshOp>().begin()).getMesh(), weightShards(*module)};
     inputs.checkpoint = checkpoint.get();
     if (checkpoint) {
@@ -240,6 +280,7 @@ private:
     inputs.model.dtype = options.bf16 ? "bf16" : "f32";
     inputs.batch = options.batch;
     inputs.maxSeq = maxSeq;
+    inputs.cuda = cudaProgram;
     bool terminal = llvm::sys::Process::StandardErrIsDisplayed() && !options.quiet;
     writePackage(inputs, options.output, [&](int64_t done, int64_t total) {
       if (terminal)

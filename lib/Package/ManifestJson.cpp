@@ -120,6 +120,35 @@ void addSizes(Json &json, const PackageInputs &inputs, const FilePlan &plan) {
   json["arena_bytes"] = inputs.program.arenaBytes;
 }
 
+Json kernelJson(const cuda::GpuKernelInfo &kernel) {
+  return {{"name", kernel.name},
+          {"params", kernel.parameters},
+          {"block", kernel.block},
+          {"static_shared", kernel.staticShared},
+          {"dynamic_shared", kernel.dynamicShared}};
+}
+
+Json gemmJson(const cuda::Gemm &gemm) {
+  return {{"m", gemm.m},
+          {"n", gemm.n},
+          {"k", gemm.k},
+          {"input", gemm.input},
+          {"weight", gemm.weight},
+          {"output", gemm.output},
+          {"bias", gemm.bias.empty() ? Json() : Json(gemm.bias)},
+          {"epilogue", gemm.epilogue}};
+}
+
+Json moduleJson(const cuda::GpuModule &module) {
+  auto file = [&](const char *kind, const std::string &text) {
+    return text.empty() ? Json() : Json(kernelFile(module, kind));
+  };
+  return {{"gpu_arch", module.arch},
+          {"ptx", file("ptx", module.ptx)},
+          {"cubin", file("cubin", module.cubin)},
+          {"ir", file("ll", module.ir)}};
+}
+
 template <typename List, typename Function> Json arrayOf(const List &list, Function function) {
   Json json = Json::array();
   for (const auto &element : list)
@@ -127,14 +156,36 @@ template <typename List, typename Function> Json arrayOf(const List &list, Funct
   return json;
 }
 
+Json targetJson(const PackageInputs &inputs) {
+  Json json = {{"kind", inputs.cuda ? "cuda" : "cpu"}, {"arch", "x86_64"}, {"features", inputs.program.features}};
+  if (inputs.cuda) {
+    json["ptx"] = inputs.cuda->ptxVersion;
+    json["modules"] = arrayOf(inputs.cuda->modules, moduleJson);
+  }
+  return json;
+}
+
+void addCuda(Json &json, const cuda::CudaProgram &program) {
+  json["workspace_bytes"] = program.workspaceBytes;
+  json["events"] = program.events;
+  json["kernels"] = arrayOf(program.kernels, kernelJson);
+  json["gemms"] = arrayOf(program.gemms, gemmJson);
+}
+
 } // namespace
+
+std::string kernelFile(const cuda::GpuModule &module, const std::string &kind) {
+  return "kernels." + module.arch + "." + kind;
+}
 
 std::string manifestText(const PackageInputs &inputs, const FilePlan &plan) {
   Json json = {{"format", "tp-package"}, {"version", 1}};
-  json["target"] = {{"kind", "cpu"}, {"arch", "x86_64"}, {"features", inputs.program.features}};
+  json["target"] = targetJson(inputs);
   json["program"] = "program.so";
   json["model"] = modelJson(inputs.model);
   addSizes(json, inputs, plan);
+  if (inputs.cuda)
+    addCuda(json, *inputs.cuda);
   json["entries"] = arrayOf(inputs.program.entries, entryJson);
   json["collectives"] = arrayOf(inputs.program.collectives, collectiveJson);
   json["tokenizer"] = inputs.tokenizer.empty() ? Json() : Json("tokenizer.json");

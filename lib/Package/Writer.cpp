@@ -35,6 +35,11 @@ void writePackage(const PackageInputs &inputs, const std::string &path, const Pr
   folder.makeFolder("weights");
   writeWeightFiles(inputs, plan, folder.file("weights"), progress);
   writeText(folder.file("program.so"), inputs.program.sharedObject);
+  if (inputs.cuda)
+    for (const cuda::GpuModule &module : inputs.cuda->modules)
+      for (const auto &[kind, text] : {std::pair("ptx", &module.ptx), {"cubin", &module.cubin}, {"ll", &module.ir}})
+        if (!text->empty())
+          writeText(folder.file(kernelFile(module, kind)), *text);
   if (!inputs.tokenizer.empty())
     writeText(folder.file("tokenizer.json"), inputs.tokenizer);
   writeText(folder.file("manifest.json"), manifest);

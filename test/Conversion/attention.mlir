@@ -1,5 +1,6 @@
 // Rotation, caches and attention agree with the interpreter: grouped heads, a head offset, positions, a window, chunks and steps.
 // RUN: tp-cpu-check %s --tolerance 2e-5
+// RUN: tp-gpu-check %s --tolerance 2e-5
 // RUN: tp-cpu-check %s --tolerance 2e-5 --cpu x86-64-v3
 
 module attributes {tp.partitioned} {

@@ -1,5 +1,6 @@
 // A transformer's layer, twice, as a chunk of 13 rows and then as a step, with every fusion: agrees with the interpreter.
 // RUN: tp-cpu-check %s --tolerance 1e-4
+// RUN: tp-gpu-check %s --tolerance 1e-4
 // RUN: tp-cpu-check %s --tolerance 1e-4 --cpu x86-64-v3
 
 module attributes {tp.partitioned} {

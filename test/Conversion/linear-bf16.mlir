@@ -1,5 +1,6 @@
 // Linears in bf16 of odd shapes agree with the interpreter, on any number of threads.
 // RUN: tp-cpu-check %s --tolerance 0.02
+// RUN: tp-gpu-check %s --tolerance 0.02
 // RUN: tp-cpu-check %s --tolerance 0.02 --cpu x86-64-v3
 
 module attributes {tp.partitioned} {

@@ -1,5 +1,6 @@
 // Linears of odd shapes agree with the interpreter, on any number of threads.
 // RUN: tp-cpu-check %s
+// RUN: tp-gpu-check %s
 // RUN: tp-cpu-check %s --cpu x86-64-v3
 
 module attributes {tp.partitioned} {

@@ -1,5 +1,6 @@
 // The other ops agree with the interpreter, for rows that are no multiple of a vector.
 // RUN: tp-cpu-check %s
+// RUN: tp-gpu-check %s
 // RUN: tp-cpu-check %s --cpu x86-64-v3
 
 module attributes {tp.partitioned} {

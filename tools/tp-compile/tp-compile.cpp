@@ -64,6 +64,13 @@ static void addOptions(CLI::App &app, CompileOptions &options, std::string &mesh
   app.add_flag("--verify-partition", options.verifyPartition,
                "compare the partitioned program with the whole one on random inputs");
   app.add_flag("--print-ir-after-phase", options.printIr, "print the IR after each phase to standard error");
+  app.add_option("--target", options.target, "cpu, or cuda: GPUs [cpu]")->check(CLI::IsMember({"cpu", "cuda"}));
+  app.add_option("--gpu-arch", options.gpuArchs, "with --target cuda: architectures, e.g. sm_80,sm_90 [both]")
+      ->delimiter(',');
+  app.add_option(
+      "--ptxas", options.ptxas,
+      "with --target cuda: NVIDIA's assembler, or none for PTX alone [$TP_PTXAS, PATH, /usr/local/cuda/bin]");
+  app.add_flag("--emit-kernel-ir", options.emitKernelIr, "with --target cuda: also write the LLVM IR of the kernels");
   app.add_option("--cpu", options.cpu, "CPU to generate code for, as LLVM names it [this machine's]");
   app.add_flag("--reverse-worklist", options.reverseWorklist,
                "debug: visit ops in reverse while propagating; the result is the same");

@@ -1,4 +1,4 @@
-// Passes from the partitioned program to code for the CPU. include/tp/Conversion/Passes.td documents them.
+// Passes from the partitioned program to code for the CPU and for GPUs. include/tp/Conversion/Passes.td documents them.
 #ifndef TP_CONVERSION_PASSES_H
 #define TP_CONVERSION_PASSES_H
 
@@ -14,6 +14,11 @@ namespace tp {
 void addCpuKernelPasses(mlir::OpPassManager &manager, const LowerKernelsOptions &options, bool fuse = true);
 // From there to the LLVM dialect. `nativeBf16`: the CPU converts to bf16.
 void addCpuToLlvmPasses(mlir::OpPassManager &manager, bool nativeBf16);
+
+// The partitioned program to gpu.func kernels on planned memory.
+void addGpuKernelPasses(mlir::OpPassManager &manager, bool fuse = true);
+// gpu.module to the NVVM and LLVM dialects.
+void addGpuToNvvmPasses(mlir::OpPassManager &manager);
 
 } // namespace tp
 

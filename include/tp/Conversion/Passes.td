@@ -17,7 +17,10 @@ def AssignLayouts : Pass<"tp-assign-layouts", "::mlir::ModuleOp"> {
 
     Errors: an op without a CPU lowering; an element type other than f32, bf16, i32; a tp.kv_update on a value that is not a state; a state that
     is returned for another.
+
+    With `target=cuda` every layout is `"plain"`.
   }];
+  let options = [Option<"target", "target", "std::string", "\"cpu\"", "cpu or cuda">];
 }
 
 def OutlineKernels : Pass<"tp-outline-kernels", "::mlir::ModuleOp"> {
@@ -31,7 +34,10 @@ def OutlineKernels : Pass<"tp-outline-kernels", "::mlir::ModuleOp"> {
 
     Runs after `tp-assign-layouts`, whose attributes it hands on to the kernels' arguments; a result in a layout has `cpu.layout` too.
   }];
-  let options = [Option<"fuse", "fuse", "bool", "true", "fuse more than elementwise chains">];
+  let options = [
+    Option<"fuse", "fuse", "bool", "true", "fuse more than elementwise chains">,
+    Option<"target", "target", "std::string", "\"cpu\"", "cpu or cuda: what is worth fusing">,
+  ];
   let dependentDialects = ["::mlir::func::FuncDialect", "::mlir::arith::ArithDialect"];
 }
 
@@ -39,7 +45,7 @@ def PlanMemory : Pass<"tp-plan-memory", "::mlir::ModuleOp"> {
   let summary = "give every value a place in memory";
   let description = [{
     Every value of a function that is not an argument lives in the function's frame, a part of the arena: values that are not needed at the same time share
-    space, views share their source's, and a callee's frame is placed in the caller's for the length of the call. Offsets are multiples of 64 bytes.
+    space, views share their source's, and a callee's frame is placed in the caller's for the length of the call. Offsets are multiples of `align` bytes.
 
     - call or collective: `cpu.places`, one number a result: the offset in the frame; -1-i: the function returns it as result i, so it is made where the
       caller wants it; `alias`(-1000000): it is the state that an operand is. `cpu.frame_at`: where the callee's frame lies.
@@ -53,6 +59,7 @@ def PlanMemory : Pass<"tp-plan-memory", "::mlir::ModuleOp"> {
 
     Runs after `tp-outline-kernels`. Errors: a state that is used after it was updated.
   }];
+  let options = [Option<"align", "align", "int64_t", "64", "bytes that offsets are multiples of">];
 }
 
 def LowerKernels : Pass<"tp-lower-kernels", "::mlir::ModuleOp"> {
@@ -79,6 +86,45 @@ def LowerProgram : Pass<"tp-lower-program", "::mlir::ModuleOp"> {
     Runs after `tp-lower-kernels`.
   }];
   let dependentDialects = ["::mlir::memref::MemRefDialect", "::mlir::LLVM::LLVMDialect", "::mlir::func::FuncDialect"];
+}
+
+def AddTokenEntries : Pass<"tp-add-token-entries", "::mlir::ModuleOp"> {
+  let summary = "entries that return the most likely token instead of logits";
+  let description = [{
+    For each entry `E` of a partitioned module that returns `logits` [B, V], adds an entry `E_token` that returns `token` [B]: the index of the largest
+    logit. Logits that are gathered along V are not: each device finds the best of its part (`tp.top_pairs`), these few are gathered, and
+    `tp.best_index` takes the best. So a step of greedy generation moves one number to the host, and hardly more between devices.
+  }];
+}
+
+def LowerKernelsToGpu : Pass<"tp-lower-kernels-to-gpu", "::mlir::ModuleOp"> {
+  let summary = "kernels as gpu.func, or calls of the GEMM library";
+  let description = [{
+    Writes, for each `tp.kernel` function, the GPU kernels that do its work, in `gpu.module @kernels`: `(rank: index, arguments..., results..., scratch...)`,
+    memory in whole arrays, the block's size fixed. The function keeps its body, as its description, and gets
+
+    - `cuda.launches`: in order, `{kernel, grid, block}`;
+    - `cuda.scratch`: bytes of each buffer that its launches share, if any;
+    - or `cuda.gemm`: a linear of many rows is number n of the module's `cuda.gemms`, `{m, n, k, input, weight, output, bias, epilogue}`.
+
+    The module gets `cuda.scratch_bytes`, which lie behind the arena.
+
+    Runs after `tp-plan-memory`, all layouts plain.
+  }];
+  let dependentDialects = ["::mlir::gpu::GPUDialect", "::mlir::memref::MemRefDialect", "::mlir::scf::SCFDialect", "::mlir::vector::VectorDialect",
+                           "::mlir::math::MathDialect", "::mlir::LLVM::LLVMDialect", "::mlir::NVVM::NVVMDialect", "::mlir::nvgpu::NVGPUDialect"];
+}
+
+def LowerProgramToCuda : Pass<"tp-lower-program-to-cuda", "::mlir::ModuleOp"> {
+  let summary = "entries and layers as host code that launches";
+  let description = [{
+    Rewrites the functions that call kernels: entries to `(frame)` of runtime/include/tp_cuda.h, others to `(frame, memory of the frame, arguments...,
+    results...)`, device addresses as i64. Each call of a kernel is its launches or a GEMM, each collective a collective, in order on the compute stream.
+    Functions on tensors are gone; `gpu.module @kernels` stays.
+
+    Runs after `tp-lower-kernels-to-gpu`.
+  }];
+  let dependentDialects = ["::mlir::LLVM::LLVMDialect"];
 }
 
 #endif

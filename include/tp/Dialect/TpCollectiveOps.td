@@ -172,3 +172,41 @@ def Tp_MaskPaddingOp : Tp_LocalOp<"mask_padding", [AllTypesMatch<["input", "resu
   let results = (outs Tp_Tensor:$result);
   let assemblyFormat = "$input `dim` $dim `of` $size `split` $split `on` $mesh attr-dict `:` type($result)";
 }
+
+def Tp_TopPairsOp : Tp_LocalOp<"top_pairs"> {
+  let summary = "the largest element of each piece of a row, with its index";
+  let description = [{
+    `input` [B, V] is a row of logits, or this device's shard of rows of `size` elements. It is cut into P pieces of ceil(V / P) elements; the result
+    [B, P, 2] holds, for each, the bits of the largest element as f32 and that element's index in the whole row (the lowest of equal ones). Padding
+    does not count; a piece without elements gives minus infinity. What `tp.best_index` makes a token of, after an all_gather of the pairs: a few bytes
+    instead of the logits.
+
+    ```mlir
+    %p = tp.top_pairs %x of 49 split <{"tp"}> on @mesh : tensor<1x25xf32> -> tensor<1x4x2xi32>
+    %q = tp.top_pairs %y : tensor<1x49xf32> -> tensor<1x4x2xi32>
+    ```
+
+    Constraints: (C1) the mesh exists and has the axes, at least one; (C2) the input's second dimension is the shard of `size` under `split`;
+    (C3) the input is [B, V], the result [B, P, 2]; (C4) size, split and mesh are given together or not at all.
+  }];
+  let arguments = (ins Tp_FloatTensor:$input, OptionalAttr<I64Attr>:$size, OptionalAttr<Tp_SplitAttr>:$split, OptionalAttr<FlatSymbolRefAttr>:$mesh);
+  let results = (outs Tp_IndexTensor:$result);
+  let assemblyFormat = "$input (`of` $size^ `split` $split `on` $mesh)? attr-dict `:` type($input) `->` type($result)";
+}
+
+def Tp_BestIndexOp : Tp_PureOp<"best_index"> {
+  let summary = "the index of the largest of pairs";
+  let description = [{
+    `pairs` [B, P, 2] as `tp.top_pairs` makes them, result [B]: the index of the largest element, the lowest of equal ones.
+
+    ```mlir
+    %t = tp.best_index %p : tensor<1x8x2xi32> -> tensor<1xi32>
+    ```
+
+    Constraints: (C1) the shapes are [B, P, 2] and [B].
+  }];
+  let arguments = (ins Tp_IndexTensor:$pairs);
+  let results = (outs Tp_IndexTensor:$result);
+  let hasVerifier = 1;
+  let assemblyFormat = "$pairs attr-dict `:` type($pairs) `->` type($result)";
+}

@@ -22,6 +22,10 @@ struct CompileOptions {
   bool verifyPartition = false;
   bool printIr = false; // after each phase, to standard error
   bool reverseWorklist = false;
+  std::string target = "cpu";        // or "cuda"
+  std::vector<std::string> gpuArchs; // empty: sm_80, sm_90
+  std::string ptxas;                 // as cuda::CudaOptions says
+  bool emitKernelIr = false;
   std::string cpu; // LLVM's name; empty: this machine's
   bool quiet = false;
 };

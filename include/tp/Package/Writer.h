@@ -4,7 +4,7 @@
 #define TP_PACKAGE_WRITER_H
 
 #include "tp/Checkpoint/Checkpoint.h"
-#include "tp/Conversion/CpuProgram.h"
+#include "tp/Conversion/CudaProgram.h"
 #include "tp/Sharding/Sharding.h"
 
 #include "mlir/IR/BuiltinOps.h"
@@ -58,6 +58,7 @@ struct PackageInputs {
   int64_t batch = 1, maxSeq = 0;
   std::string tokenizer = {}; // text of tokenizer.json; empty: none
   unsigned threads = 2;
+  const cuda::CudaProgram *cuda = nullptr; // for GPUs: `program` is its host part
 };
 
 // Bytes of the weight files written, and of all of them. Called by several threads, one at a time.
