@@ -6,6 +6,7 @@
 #include <array>
 #include <cstdio>
 #include <cstdlib>
+#include <cstring>
 #include <dlfcn.h>
 #include <filesystem>
 #include <vector>
@@ -94,7 +95,7 @@ std::string agreeOnError(const tp_transport &transport, const std::string &error
     return "rank " + std::to_string(late) + ": stalled: did not start";
   for (int rank = 0; rank < transport.size; ++rank)
     if (const char *text = texts[size_t(rank)].data(); *text)
-      return rank == 0 ? text : "rank " + std::to_string(rank) + ": " + text;
+      return rank == 0 || std::strncmp(text, "rank ", 5) == 0 ? text : "rank " + std::to_string(rank) + ": " + text;
   return "";
 }
 

@@ -184,11 +184,11 @@ Engine::Engine(std::shared_ptr<const Package> package, EngineOptions options)
     for (int rank = 0; rank < localRanks(); ++rank)
       for (int thread = 0; thread < state->threads; ++thread)
         startThread(state, rank, thread);
+    run([](Worker &worker) { worker.load(); });
   } catch (...) {
     stopThreads(*state);
     throw;
   }
-  run([](Worker &worker) { worker.load(); });
 }
 
 Engine::~Engine() { stopThreads(*state); }

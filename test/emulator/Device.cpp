@@ -133,15 +133,28 @@ void Emulator::resetIfIdle() {
   forgetFlags();
 }
 
+static int plannedCode(const std::string &name, int variant) {
+  static const std::vector<int> driver{1, 2, 719, 999, 700, 101}, blas{1, 3, 7, 13, 14, 15}, nccl{1, 2, 3, 4, 5, 6};
+  const auto &codes = name.starts_with("cublas") ? blas : name.starts_with("nccl") ? nccl : driver;
+  return codes[size_t(variant) % codes.size()];
+}
+
 int Emulator::enter(const char *name) {
-  const long number = ++calls;
   lastDetail.clear();
-  if (number != faultAt)
-    return 0;
-  faultHappened = true;
-  faultName = name;
+  int code = 0;
+  {
+    std::lock_guard<std::mutex> lock(callMutex);
+    if (++calls[name] != fault.occurrence || fault.name != name)
+      return 0;
+    fault.happened = true;
+    code = plannedCode(name, fault.variant);
+  }
   lastDetail = "planned by the test";
-  return faultCode;
+  if (code == rt::cuda::cudaIllegalAddress || code == rt::cuda::cudaLaunchFailed) {
+    std::lock_guard<std::mutex> lock(mutex);
+    fail(code, lastDetail);
+  }
+  return code;
 }
 
 std::string readDevice(uint64_t from, void *to, size_t bytes, OpId op) {
@@ -191,20 +204,27 @@ using namespace tp::emu;
 
 extern "C" {
 
-void tpEmuPlanFault(long number, int code) {
+void tpEmuPlanFault(const char *name, long occurrence, int variant) {
   Emulator &e = Emulator::get();
-  e.calls = 0;
-  e.faultAt = number;
-  e.faultCode = code;
-  e.faultHappened = false;
+  std::lock_guard<std::mutex> lock(e.callMutex);
+  e.calls.clear();
+  e.fault = {name, occurrence, variant, false};
 }
 
-long tpEmuCalls() { return Emulator::get().calls; }
-
-int tpEmuFaultHappened(const char **name) {
+int tpEmuFaultHappened() {
   Emulator &e = Emulator::get();
-  *name = e.faultName.c_str();
-  return e.faultHappened;
+  std::lock_guard<std::mutex> lock(e.callMutex);
+  return e.fault.happened;
+}
+
+const char *tpEmuCalls() {
+  Emulator &e = Emulator::get();
+  std::lock_guard<std::mutex> lock(e.callMutex);
+  static std::string text;
+  text.clear();
+  for (auto &[name, count] : e.calls)
+    text += name + " " + std::to_string(count) + "\n";
+  return text.c_str();
 }
 
 const char *tpEmuLeaks() {

@@ -145,13 +145,17 @@ public:
   void resetIfIdle();
   std::string leaks();
 
-  // The number of the call; a planned failure's code, or 0. Counts every call of the three libraries.
+  // Counts the call, one of the three libraries'; returns a planned failure's code, or 0.
   int enter(const char *name);
-  std::atomic<long> calls{0};
-  long faultAt = 0;
-  int faultCode = 0;
-  bool faultHappened = false;
-  std::string faultName;
+  struct Fault {
+    std::string name;
+    long occurrence = 0;
+    int variant = 0;
+    bool happened = false;
+  };
+  std::mutex callMutex; // guards the two below
+  std::map<std::string, long> calls;
+  Fault fault;
 };
 
 // A thread's current device, -1: none; and what its last failing call had to say.
@@ -169,10 +173,13 @@ std::string writeDevice(uint64_t to, const void *from, size_t bytes, OpId op);
 
 } // namespace tp::emu
 
-// For tests, of the emulator's own: the `number`-th call from now fails with `code` (0: none does).
-extern "C" void tpEmuPlanFault(long number, int code);
-extern "C" long tpEmuCalls();
-extern "C" int tpEmuFaultHappened(const char **name);
+// For tests, of the emulator's own. The `occurrence`-th call of `name` from now fails with an error of its library,
+// chosen by `variant`; 0: none does. What a driver's errors of the device leave behind they leave here: every later
+// call fails.
+extern "C" void tpEmuPlanFault(const char *name, long occurrence, int variant);
+extern "C" int tpEmuFaultHappened();
+// The calls since the plan, a line each: name and count.
+extern "C" const char *tpEmuCalls();
 // What is still allocated, "" for nothing; then forgets errors, and everything if nothing is in use.
 extern "C" const char *tpEmuLeaks();
 extern "C" void tpEmuReset(); // reads the environment again

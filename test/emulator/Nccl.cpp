@@ -249,8 +249,8 @@ void submit(std::unique_lock<std::mutex> &lock, Pending &&entry) {
 
 int add(const char *name, NcclComm handle, Stream streamHandle, Call call) {
   Emulator &e = Emulator::get();
-  if (e.enter(name))
-    return e.faultCode;
+  if (int planned = e.enter(name))
+    return planned;
   std::unique_lock<std::mutex> lock(e.mutex);
   auto *comm = reinterpret_cast<Comm *>(handle);
   auto *stream = e.streams.find(streamHandle);

@@ -248,7 +248,7 @@ int cuStreamEndCapture(Stream stream, Graph *result) {
 }
 
 int cuGraphInstantiateWithFlags(GraphExec *exec, Graph graph, unsigned long long) {
-  TP_ENTER(cuGraphInstantiate)
+  TP_ENTER(cuGraphInstantiateWithFlags)
   auto *object = e.graphs.find(graph);
   if (!object)
     return refuse(cudaInvalidHandle, "no such graph");

@@ -258,33 +258,50 @@ private:
     return ids;
   }
 
-  void join(const Axes &axes, const std::vector<const DeviceContext *> &contexts, Communicator *host, double seconds) {
-    auto ids = makeIds(axes, host);
-    int code = 0;
-    requireNccl("ncclGroupStart", nccl().ncclGroupStart());
-    for (size_t i = 0; i < contexts.size() && code == 0; ++i) {
-      const int rank = firstRank + int(i);
-      const std::vector<int> group = manifest.group(axes, rank);
-      const auto me = int(std::find(group.begin(), group.end(), rank) - group.begin());
-      NcclConfig config;
-      NcclComm comm = nullptr;
-      contexts[i]->makeCurrent();
-      code = nccl().ncclCommInitRankConfig(&comm, int(group.size()), ids[group], me, &config);
-      if (code == ncclInProgress)
-        code = 0;
+  template <typename F> void forRank(size_t i, F join) {
+    try {
+      join();
+    } catch (const Error &e) {
+      throw Error("rank " + std::to_string(firstRank + int(i)) + ": " + e.what());
+    }
+  }
+
+  // In a group: does not wait for the others.
+  void begin(size_t i, const Axes &axes, const DeviceContext &context, const std::map<std::vector<int>, NcclId> &ids) {
+    const int rank = firstRank + int(i);
+    const std::vector<int> group = manifest.group(axes, rank);
+    const auto me = int(std::find(group.begin(), group.end(), rank) - group.begin());
+    NcclConfig config;
+    NcclComm comm = nullptr;
+    forRank(i, [&] {
+      context.makeCurrent();
+      const int code = nccl().ncclCommInitRankConfig(&comm, int(group.size()), ids.at(group), me, &config);
       if (comm)
         ranks[i]->add(axes, comm);
+      requireNccl("ncclCommInitRankConfig", code);
+    });
+  }
+
+  void join(const Axes &axes, const std::vector<const DeviceContext *> &contexts, Communicator *host, double seconds) {
+    const auto ids = makeIds(axes, host);
+    requireNccl("ncclGroupStart", nccl().ncclGroupStart());
+    try {
+      for (size_t i = 0; i < contexts.size(); ++i)
+        begin(i, axes, *contexts[i], ids);
+    } catch (...) {
+      nccl().ncclGroupEnd();
+      throw;
     }
-    const int end = nccl().ncclGroupEnd();
-    requireNccl("ncclCommInitRankConfig", code);
-    requireNccl("ncclGroupEnd", end);
+    requireNccl("ncclGroupEnd", nccl().ncclGroupEnd());
     const auto deadline = Clock::now() + std::chrono::duration<double>(seconds);
-    for (auto &rank : ranks)
-      while (!rank->ready()) {
-        if (Clock::now() > deadline)
-          throw Error("NCCL: not all ranks have come after " + std::to_string(int64_t(seconds + 0.999)) + " s");
-        std::this_thread::sleep_for(std::chrono::milliseconds(1));
-      }
+    for (size_t i = 0; i < ranks.size(); ++i)
+      forRank(i, [&] {
+        while (!ranks[i]->ready()) {
+          if (Clock::now() > deadline)
+            throw Error("NCCL: not all ranks have come after " + std::to_string(int64_t(seconds + 0.999)) + " s");
+          std::this_thread::sleep_for(std::chrono::milliseconds(1));
+        }
+      });
   }
 
   const Manifest &manifest;

@@ -118,7 +118,10 @@ void RankDevice::installCallbacks() {
       try {
         self.collectives->run(id, self.stream(stream), src, dst);
       } catch (const Error &e) {
-        throw Error(self.manifest.collectives[size_t(id)].describe() + ": " + e.what());
+        // A layer's code is one function, called once per layer: the number of the call tells which.
+        throw Error(self.manifest.collectives[size_t(id)].describe() + ", call " +
+                    std::to_string(self.current->collectives[size_t(id)] + 1) + " in " + self.entered->name + ": " +
+                    e.what());
       }
       ++self.current->collectives[size_t(id)];
     });
@@ -136,6 +139,7 @@ void RankDevice::installCallbacks() {
 void RankDevice::enqueue(const Entry &entry) {
   failure = nullptr;
   current = &runs[&entry];
+  entered = &entry;
   current->collectives.assign(manifest.collectives.size(), 0);
   package.cudaCode(entry)(&frame.frame);
   if (failure)
@@ -193,7 +197,11 @@ void RankDevice::wait(const char *what) {
       throw Error(std::string(what) + ": " + cudaMessage("cuStreamQuery", code));
     if (turn % 64 != 0)
       continue;
-    collectives->check();
+    try {
+      collectives->check();
+    } catch (const Error &e) {
+      throw Error(std::string(what) + ": " + e.what());
+    }
     const auto passed = Clock::now() - begin;
     if (passed > std::chrono::duration<double>(policy.timeoutSeconds))
       throw RankError(rank, std::string("stalled: ") + context.describe() + " has not finished " + what + " after " +

@@ -74,6 +74,7 @@ private:
   std::unordered_map<const Tensor *, int64_t> places; // in `pinned`
   std::unordered_map<const Entry *, Run> runs;
   Run *current = nullptr; // being enqueued
+  const Entry *entered = nullptr;
   Frame frame;
   std::exception_ptr failure; // of a callback
 };

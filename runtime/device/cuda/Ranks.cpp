@@ -31,6 +31,15 @@ private:
   const Manifest &manifest;
 };
 
+// What fails while a rank is set up names it.
+template <typename F> void forRank(int rank, F setUp) {
+  try {
+    setUp();
+  } catch (const Error &e) {
+    throw Error("rank " + std::to_string(rank) + ": " + e.what());
+  }
+}
+
 } // namespace
 
 Ranks::Ranks(const Package &package, int first, int count, Communicator *host, int ranksOnHost, WaitPolicy policy,
@@ -40,30 +49,34 @@ Ranks::Ranks(const Package &package, int first, int count, Communicator *host, i
   if (host && placement.shared)
     throw Error("ranks of different processes cannot share a GPU: run them as threads, without mpirun");
   for (int i = 0; i < count; ++i)
-    contexts.push_back(std::make_unique<DeviceContext>(placement.deviceOf(host ? first % ranksOnHost : i)));
+    forRank(first + i, [&] {
+      contexts.push_back(std::make_unique<DeviceContext>(placement.deviceOf(host ? first % ranksOnHost : i)));
+    });
   const bool local = placement.shared && count > 1;
   const Need need{manifest.weightBytes, manifest.stateBytes, manifest.arenaBytes,
                   manifest.cuda->gemms.empty() ? 0 : manifest.cuda->workspaceBytes, local ? localBytes(manifest) : 0};
-  for (auto &context : contexts) {
-    context->makeCurrent();
-    requireMemory(*context, need, local ? count : 1);
-    chooseModule(*manifest.cuda, context->arch);
-  }
+  for (int i = 0; i < count; ++i)
+    forRank(first + i, [&] {
+      contexts[size_t(i)]->makeCurrent();
+      requireMemory(*contexts[size_t(i)], need, local ? count : 1);
+      chooseModule(*manifest.cuda, contexts[size_t(i)]->arch);
+    });
   std::vector<const DeviceContext *> all;
   for (auto &context : contexts)
     all.push_back(context.get());
   if (manifest.ranks == 1 || manifest.collectives.empty())
     world = std::make_unique<NoWorld>(manifest);
   else if (local)
-    world = makeLocalWorld(manifest);
+    forRank(first, [&] { world = makeLocalWorld(manifest); });
   else
     world = makeNcclWorld(manifest, all, first, host, policy.timeoutSeconds);
-  for (int i = 0; i < count; ++i) {
-    contexts[size_t(i)]->makeCurrent();
-    auto collectives = world->collectives(first + i, *contexts[size_t(i)]);
-    ranks.push_back(
-        std::make_unique<RankDevice>(package, first + i, *contexts[size_t(i)], std::move(collectives), policy, fault));
-  }
+  for (int i = 0; i < count; ++i)
+    forRank(first + i, [&] {
+      contexts[size_t(i)]->makeCurrent();
+      auto collectives = world->collectives(first + i, *contexts[size_t(i)]);
+      ranks.push_back(std::make_unique<RankDevice>(package, first + i, *contexts[size_t(i)], std::move(collectives),
+                                                   policy, fault));
+    });
 }
 
 Ranks::~Ranks() {
