@@ -1,10 +1,11 @@
 #!/usr/bin/env python3
 """Tokens per second of SmolLM2-135M, ours beside llama.cpp's, in turns (A B A B) so that both meet the same noise.
 
-    build/venv/bin/python bench/e2e.py [--build build] [--rounds 5] [--dtypes f32,bf16] [--shapes 1x1,1x2,2x1] [--prompt 512] [--tokens 64]
+    build/venv/bin/python bench/e2e.py [--build build] [--rounds 5] [--seconds 270] [--dtypes f32,bf16] [--shapes 1x1,1x2,2x1] [--prompt 512] [--tokens 64]
 
 A shape is ranks x threads of a rank; llama.cpp gets as many threads in all. Both read the same weights: those of the GGUF file, dequantised to the
-dtype; llama.cpp's KV cache is its default, f16. Figures are medians over the rounds; the ratio is the median of the rounds' ratios. The floor is what this machine could do at best, measured in
+dtype; llama.cpp's KV cache is its default, f16. Figures are medians over the rounds, fewer
+where the time is up (one at least); the ratio is the median of the rounds' ratios. The floor is what this machine could do at best, measured in
 the same run: a matrix product's arithmetic for prefill (bf16: twice that of f32), the bandwidth of reading every weight once for decode.
 Needs `pip install -r bench/requirements.txt` in build/venv; without it our side alone is measured.
 """
@@ -138,10 +139,12 @@ def prepare(options, dtype, shapes):
     return folder
 
 
-def measure(options, folder, dtype, ranks, threads, peer):
-    """Rounds of both and of the machine's limits, one after the other: lists by what was measured."""
+def measure(options, folder, dtype, ranks, threads, peer, end):
+    """Rounds of both and of the machine's limits, one after the other, none begun after `end`: lists by what was measured."""
     found = {"ours": [], "peer": [], "limits": []}
-    for _ in range(options.rounds):
+    for n in range(options.rounds):
+        if n > 0 and time.monotonic() > end:
+            break
         found["ours"].append(ours(options.build, folder / f"{dtype}-tp{ranks}", threads, options.prompt, options.tokens))
         if peer:
             found["peer"].append(inside(ranks * threads, "--peer", folder / f"{dtype}.gguf", ranks * threads, options.prompt, options.tokens))
@@ -171,6 +174,7 @@ def main():
     parser.add_argument("--build", type=Path, default=ROOT / "build")
     parser.add_argument("--model", type=Path)
     parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--seconds", type=float, default=270, help="what all rounds together may take")
     parser.add_argument("--dtypes", default="f32,bf16")
     parser.add_argument("--shapes", default="1x1,1x2,2x1")
     parser.add_argument("--prompt", type=int, default=512)
@@ -182,17 +186,18 @@ def main():
     if not peer:
         print("llama.cpp is not here: pip install -r bench/requirements.txt", file=sys.stderr)
     limits = {ranks * threads: {"bandwidth": 0, "flops": 0} for ranks, threads in shapes}  # the best of all rounds
-    rows = []
-    print(f"{datetime.date.today()}, {cpu_name()}, {options.rounds} rounds, {options.prompt} tokens of prompt, {options.tokens} behind it; tokens/s")
-    for dtype in options.dtypes.split(","):
-        folder = prepare(options, dtype, shapes)
-        for ranks, threads in shapes:
-            print(f"{dtype}, {ranks} x {threads}", file=sys.stderr, flush=True)
-            found = measure(options, folder, dtype, ranks, threads, peer)
-            limit = limits[ranks * threads]
-            for name in limit:
-                limit[name] = max(limit[name], *(one[name] for one in found["limits"]), 0)
-            rows += [(dtype, ranks, threads, found, what) for what in ("prefill", "decode")]
+    rows, begin = [], time.monotonic()
+    combinations = [(dtype, ranks, threads) for dtype in options.dtypes.split(",") for ranks, threads in shapes]
+    print(f"{datetime.date.today()}, {cpu_name()}, at most {options.rounds} rounds, {options.prompt} tokens of prompt, {options.tokens} behind it; tokens/s")
+    folders = {dtype: prepare(options, dtype, shapes) for dtype in options.dtypes.split(",")}
+    for n, (dtype, ranks, threads) in enumerate(combinations):
+        end = begin + options.seconds * (n + 1) / len(combinations)
+        found = measure(options, folders[dtype], dtype, ranks, threads, peer, end)
+        print(f"{dtype}, {ranks} x {threads}: {len(found['ours'])} rounds", file=sys.stderr, flush=True)
+        limit = limits[ranks * threads]
+        for name in limit:
+            limit[name] = max(limit[name], *(one[name] for one in found["limits"]), 0)
+        rows += [(dtype, ranks, threads, found, what) for what in ("prefill", "decode")]
     for n, limit in limits.items():
         print(f"{n} threads: {limit['bandwidth'] / 1e9:.0f} GB/s, {limit['flops'] / 1e9:.0f} GFLOP/s (f32)")
     print("\n| " + " | ".join(HEADER) + " |\n" + "|---" * len(HEADER) + "|")

@@ -5,6 +5,7 @@
 #include "Text.h"
 #include <algorithm>
 #include <cmath>
+#include <cstdio>
 #include <cstring>
 #include <filesystem>
 
@@ -43,10 +44,13 @@ public:
   std::optional<GgufTokenizer> ggufTokenizer() const override;
 
 private:
+  void readFile(const std::string &path);
+  void readOtherParts();
   void readConfig();
   void readShape(const KeyReader &keys);
   void readRope(const KeyReader &keys);
   void readScaling(const KeyReader &keys);
+  void recogniseLlama3();
   void readFamily(const KeyReader &keys);
   void readSpecials();
   const GgufValue *array(const std::string &key, GgufType element) const;
@@ -57,20 +61,45 @@ private:
 };
 
 GgufCheckpoint::GgufCheckpoint(const std::string &path) : Checkpoint(path), where(quote(path)) {
-  files.push_back(std::make_unique<MappedFile>(path));
-  GgufFile parsed = parseGguf(*files[0]);
-  metadata = std::move(parsed.metadata);
-  for (TensorInfo &tensor : parsed.tensors)
-    addTensor(std::move(tensor));
+  readFile(path);
   model.raw = metadataAsJson(metadata);
+  readOtherParts();
   readConfig();
+}
+
+/// The first file's metadata is the model's.
+void GgufCheckpoint::readFile(const std::string &path) {
+  files.push_back(std::make_unique<MappedFile>(path));
+  GgufFile parsed = parseGguf(*files.back());
+  if (files.size() == 1)
+    metadata = std::move(parsed.metadata);
+  for (TensorInfo &tensor : parsed.tensors) {
+    tensor.file = files.size() - 1;
+    addTensor(std::move(tensor));
+  }
+}
+
+/// A model in parts is NAME-00001-of-00003.gguf and so on; the first has the metadata.
+void GgufCheckpoint::readOtherParts() {
+  constexpr int64_t most = 99999;
+  int64_t parts = KeyReader(model.raw, where).integer("split.count", 0, most).value_or(1);
+  if (parts <= 1)
+    return;
+  auto suffix = [&](int64_t part) {
+    char text[32];
+    std::snprintf(text, sizeof(text), "-%05d-of-%05d.gguf", int(part), int(parts));
+    return std::string(text);
+  };
+  if (!location.ends_with(suffix(1)))
+    throw Error("expected the first of " + std::to_string(parts) + " parts, a file NAME" + suffix(1) + ", found " +
+                where);
+  std::string name = location.substr(0, location.size() - suffix(1).size());
+  for (int64_t part = 2; part <= parts; ++part)
+    readFile(name + suffix(part));
 }
 
 void GgufCheckpoint::readConfig() {
   KeyReader general(model.raw, where);
-  if (int64_t parts = general.integer("split.count").value_or(1); parts > 1)
-    throw Error("expected a model in one GGUF file, found one part of " + std::to_string(parts) + " in " + where +
-                " (join the parts first)");
   model.architecture = general.needString("general.architecture");
   model.modelName = general.string("general.name").value_or(std::filesystem::path(location).stem().string());
   KeyReader keys(model.raw, where, model.architecture + ".");
@@ -189,7 +218,32 @@ void GgufCheckpoint::readScaling(const KeyReader &keys) {
     scaling.type = RopeScaling::Type::Factors;
     scaling.name = "factors";
     scaling.factorsTensor = "rope_freqs.weight";
+    recogniseLlama3();
   }
+}
+
+/// Converters write Llama 3's scaling as the divisor of each frequency; its factor is the largest, and the rest is the
+/// same for all of these models.
+void GgufCheckpoint::recogniseLlama3() {
+  const TensorInfo &tensor = *find("rope_freqs.weight");
+  if (tensor.elements() != model.ropeDim / 2 || tensor.shape.size() != 1 || tensor.type != ElementType::F32)
+    return;
+  std::vector<float> divisors(size_t(tensor.elements()));
+  readRows(tensor, 0, tensor.elements(), divisors.data());
+  RopeScaling llama3;
+  llama3.type = RopeScaling::Type::Llama3;
+  llama3.name = "llama3";
+  llama3.originalContext = 8192;
+  llama3.factor = *std::max_element(divisors.begin(), divisors.end());
+  for (size_t i = 0; i < divisors.size(); ++i) {
+    double frequency = std::pow(model.ropeBase, -2.0 * double(i) / double(model.ropeDim));
+    double turns = double(llama3.originalContext) * frequency / (2 * M_PI);
+    double keep = std::clamp((turns - llama3.lowFreqFactor) / (llama3.highFreqFactor - llama3.lowFreqFactor), 0.0, 1.0);
+    double expected = 1 / ((1 - keep) / llama3.factor + keep);
+    if (!(std::abs(divisors[i] - expected) <= 1e-4 * expected))
+      return;
+  }
+  model.ropeScaling = llama3;
 }
 
 void GgufCheckpoint::readSpecials() {

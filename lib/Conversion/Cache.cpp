@@ -57,6 +57,10 @@ static void emitUpdate(KernelBuilder &b, Update &update) {
     Value s = b.rem(row, rows), batch = b.div(row, rows);
     Value t = positionOf(b, update.positions, batch, s);
     Value inside = b.both(b.less(t, b.index(positions)), b.less(b.index(-1), t));
+    // What is not computed must not get into the cache: sdpa gives such positions weight zero, but zero times NaN is
+    // NaN.
+    if (Value inUse = b.inUse(cast<RankedTensorType>(update.op.getRows().getType()), item))
+      inside = b.both(inside, inUse);
     b.when(inside, [&] { updateHead(b, update, rope ? &*rope : nullptr, batch, s, head, t); });
   });
 }

@@ -17,17 +17,6 @@ static std::vector<int64_t> shapeOf(Type type) {
   return {shape.begin(), shape.end()};
 }
 
-// The rows of an entry: what `tokens` has.
-static int64_t rowsOf(func::FuncOp function) {
-  for (unsigned i = 0; i < function.getNumArguments(); ++i) {
-    auto name = function.getArgAttrOfType<StringAttr>(i, kInput);
-    auto shape = shapeOf(function.getArgumentTypes()[i]);
-    if (name && name.getValue() == "tokens" && shape.size() == 2)
-      return shape[1];
-  }
-  return 1;
-}
-
 static std::string nameOf(func::FuncOp function) {
   auto name = function->getAttrOfType<StringAttr>(kEntry);
   return name ? name.str() : function.getName().str();
@@ -39,7 +28,7 @@ void nameProgram(ModuleOp module) {
   for (auto function : module.getOps<func::FuncOp>()) {
     if (!isEntry(function))
       continue;
-    std::string symbol = "tp_" + nameOf(function) + "_" + std::to_string(rowsOf(function));
+    std::string symbol = "tp_" + nameOf(function) + "_" + std::to_string(entryRows(function));
     for (char &c : symbol)
       c = llvm::isAlnum(c) ? c : '_';
     for (std::string base = symbol; !used.insert(symbol).second || module.lookupSymbol(symbol);)
@@ -67,7 +56,7 @@ static Slot slot(StringAttr name, Type type, IntegerAttr offset) {
 }
 
 static Entry describeEntry(func::FuncOp function) {
-  Entry entry{nameOf(function), function->getAttrOfType<StringAttr>(kSymbol).str(), rowsOf(function), {}, {}};
+  Entry entry{nameOf(function), function->getAttrOfType<StringAttr>(kSymbol).str(), entryRows(function), {}, {}};
   for (unsigned i = 0; i < function.getNumArguments(); ++i)
     if (auto name = function.getArgAttrOfType<StringAttr>(i, kInput))
       entry.inputs.push_back(

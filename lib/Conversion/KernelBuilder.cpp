@@ -6,12 +6,13 @@ using namespace mlir;
 
 namespace tp::cpu {
 
-KernelBuilder::KernelBuilder(func::FuncOp function, Target target)
-    : ImplicitLocOpBuilder(function.getLoc(), function.getContext()), target(target), function(function) {
+KernelBuilder::KernelBuilder(func::FuncOp function, Target target, int64_t rows)
+    : ImplicitLocOpBuilder(function.getLoc(), function.getContext()), target(target), function(function), rows(rows) {
   setInsertionPointToStart(&function.front());
   thread = function.getArgument(0);
   threads = function.getArgument(1);
   rank = function.getArgument(2);
+  rowsInUse = function.getArgument(3);
 }
 
 Value KernelBuilder::index(int64_t value) { return arith::ConstantIndexOp::create(*this, value); }
@@ -62,6 +63,27 @@ void KernelBuilder::when(Value condition, llvm::function_ref<void()> then, llvm:
     return;
   setInsertionPointToStart(&op.getElseRegion().front());
   otherwise();
+}
+
+Value KernelBuilder::inUse(RankedTensorType type, Value first, int64_t count) {
+  if (rows <= 1 || type.getRank() < 3 || type.getDimSize(1) != rows)
+    return nullptr;
+  int64_t perRow = 1;
+  for (int64_t size : type.getShape().drop_front(2).drop_back())
+    perRow *= size;
+  auto rowOf = [&](Value vector) { return rem(div(vector, perRow), rows); };
+  Value begin = rowOf(first), condition = less(begin, rowsInUse);
+  if (count == 1 || type.getDimSize(0) == 1)
+    return condition;
+  // Or it runs into the next sequence.
+  return arith::OrIOp::create(*this, condition, less(rowOf(add(first, count - 1)), begin));
+}
+
+void KernelBuilder::ifInUse(RankedTensorType type, Value first, int64_t count, llvm::function_ref<void()> body) {
+  if (Value condition = inUse(type, first, count))
+    when(condition, body);
+  else
+    body();
 }
 
 std::pair<Value, Value> KernelBuilder::share(int64_t count) {

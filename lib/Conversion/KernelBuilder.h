@@ -24,11 +24,14 @@ struct Target {
 
 class KernelBuilder : public mlir::ImplicitLocOpBuilder {
 public:
-  // `function`: the kernel on memrefs, (thread, threads, rank, ...).
-  KernelBuilder(mlir::func::FuncOp function, Target target);
+  // `function`: the kernel on memrefs, (thread, threads, rank, rows in use, ...). `rows`: those of the entry, 0:
+  // unknown.
+  KernelBuilder(mlir::func::FuncOp function, Target target, int64_t rows);
 
   const Target target;
   Value thread, threads, rank; // index
+  // Arguments before those of the kernel.
+  static constexpr unsigned kOwnArguments = 4;
 
   // Indices.
   Value index(int64_t value);
@@ -52,6 +55,11 @@ public:
   using Carried = llvm::function_ref<SmallVector<Value>(Value, ValueRange)>;
   SmallVector<Value> loop(Value begin, Value end, int64_t step, ValueRange init, Carried body);
   void when(Value condition, llvm::function_ref<void()> then, llvm::function_ref<void()> otherwise = nullptr);
+  // Runs `body` unless none of the vectors [first, first + count) is needed: those of a tensor [B, R, .., n] seen as [B
+  // * R * .., n]. One whose R is not the entry's rows needs all.
+  void ifInUse(mlir::RankedTensorType type, Value first, int64_t count, llvm::function_ref<void()> body);
+  // The condition of it, null: always.
+  Value inUse(mlir::RankedTensorType type, Value first, int64_t count = 1);
   // This thread's part of 0..count-1.
   std::pair<Value, Value> share(int64_t count);
   // 0..size-1 in vectors: body(first, lanes, mask); the last may be masked (null: it is not).
@@ -98,6 +106,8 @@ protected:
 
 private:
   mlir::func::FuncOp function;
+  const int64_t rows;
+  Value rowsInUse; // of each sequence: what lies behind is the padding of a chunk
 };
 
 inline bool isBf16(Value memory) { return mlir::cast<mlir::MemRefType>(memory.getType()).getElementType().isBF16(); }

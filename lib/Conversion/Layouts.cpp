@@ -41,6 +41,19 @@ func::FuncOp calleeOf(func::CallOp call) {
   return SymbolTable::lookupNearestSymbolFrom<func::FuncOp>(call, call.getCalleeAttr());
 }
 
+std::optional<unsigned> inputNamed(func::FuncOp entry, StringRef name) {
+  for (unsigned i = 0; i < entry.getNumArguments(); ++i)
+    if (auto input = entry.getArgAttrOfType<StringAttr>(i, kInput); input && input.getValue() == name)
+      return i;
+  return std::nullopt;
+}
+
+int64_t entryRows(func::FuncOp entry) {
+  auto tokens = inputNamed(entry, "tokens");
+  auto type = tokens ? cast<RankedTensorType>(entry.getArgumentTypes()[*tokens]) : RankedTensorType();
+  return type && type.getRank() == 2 ? type.getDimSize(1) : 1;
+}
+
 bool isElementwise(Operation *op) {
   return isa<arith::AddFOp, arith::SubFOp, arith::MulFOp, arith::DivFOp, arith::AddIOp, arith::SubIOp, arith::MulIOp,
              arith::TruncFOp, arith::ExtFOp, math::TanhOp, ActivationOp>(op);

@@ -57,6 +57,11 @@ inline llvm::StringRef kindOf(mlir::func::FuncOp function, unsigned index) {
   return kind ? kind.getValue() : "";
 }
 
+// An entry's input of this name, an argument's number.
+std::optional<unsigned> inputNamed(mlir::func::FuncOp entry, llvm::StringRef name);
+// Rows of an entry: dimension 1 of its input `tokens`; 1 where it has none.
+int64_t entryRows(mlir::func::FuncOp entry);
+
 // Name of the function on memory that replaces one on tensors.
 inline std::string loweredName(mlir::func::FuncOp function) { return (function.getName() + "_in_memory").str(); }
 

@@ -124,6 +124,8 @@ void LinearKernel::runManyRows() {
     int64_t lastRows = m - (rowTiles - 1) * tileRows, lastPanels = panelsOf(part) - (groups - 1) * width;
     Value from = b.max(b.sub(begin, b.index(offset)), b.index(0));
     Value to = b.min(b.sub(end, b.index(offset)), b.index(groups * rowTiles));
+    LinearOp first = part.linears.front();
+    auto type = cast<RankedTensorType>(first.getInput().getType());
     b.loop(from, to, 1, [&](Value item) {
       Value group = b.div(item, rowTiles), rowTile = b.rem(item, rowTiles);
       Value row = b.mul(rowTile, tileRows), panel = b.mul(group, width);
@@ -133,9 +135,11 @@ void LinearKernel::runManyRows() {
           return whole();
         b.when(b.less(rowTile, b.index(rowTiles - 1)), whole, [&] { tile(part, {row, panel, lastRows, panels}); });
       };
-      if (lastPanels == width)
-        return withPanels(width);
-      b.when(b.less(group, b.index(groups - 1)), [&] { withPanels(width); }, [&] { withPanels(lastPanels); });
+      b.ifInUse(type, row, tileRows, [&] {
+        if (lastPanels == width)
+          return withPanels(width);
+        b.when(b.less(group, b.index(groups - 1)), [&] { withPanels(width); }, [&] { withPanels(lastPanels); });
+      });
     });
     offset += groups * rowTiles;
   }

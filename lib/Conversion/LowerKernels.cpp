@@ -23,15 +23,16 @@ struct LowerKernels : tp::impl::LowerKernelsBase<LowerKernels> {
   void runOnOperation() override;
 
 private:
-  LogicalResult lower(func::FuncOp source, Target target);
+  LogicalResult lower(func::FuncOp source, Target target, int64_t rows);
 };
 
 } // namespace
 
-// The kernel on memory: (thread, threads, rank, arguments..., results that are not held in an argument...).
+// The kernel on memory: (thread, threads, rank, rows in use, arguments..., results that are not held in an
+// argument...).
 static func::FuncOp declare(func::FuncOp source) {
   Builder b(source.getContext());
-  SmallVector<Type> types(3, b.getIndexType());
+  SmallVector<Type> types(KernelBuilder::kOwnArguments, b.getIndexType());
   for (auto [i, type] : llvm::enumerate(source.getArgumentTypes()))
     types.push_back(physicalType(cast<RankedTensorType>(type), argLayout(source, i)));
   for (auto [i, type] : llvm::enumerate(source.getResultTypes()))
@@ -95,14 +96,14 @@ static LogicalResult emit(KernelBuilder &b, Kernel &kernel) {
   return success();
 }
 
-LogicalResult LowerKernels::lower(func::FuncOp source, Target target) {
+LogicalResult LowerKernels::lower(func::FuncOp source, Target target, int64_t rows) {
   func::FuncOp function = declare(source);
   SymbolTable(getOperation()).insert(function, Block::iterator(source));
   function.addEntryBlock();
   OpBuilder end = OpBuilder::atBlockEnd(&function.front());
   func::ReturnOp::create(end, source.getLoc());
-  Kernel kernel{source};
-  unsigned next = 3;
+  Kernel kernel{source, {}, {}, {}};
+  unsigned next = KernelBuilder::kOwnArguments;
   for (unsigned i = 0; i < source.getNumArguments(); ++i)
     kernel.inputs.push_back(function.getArgument(next++));
   for (unsigned i = 0; i < source.getNumResults(); ++i)
@@ -110,8 +111,17 @@ LogicalResult LowerKernels::lower(func::FuncOp source, Target target) {
                                                 : Value(function.getArgument(next++)));
   for (Operation &op : source.front().without_terminator())
     kernel.ops.push_back(&op);
-  KernelBuilder b(function, target);
+  KernelBuilder b(function, target, rows);
   return emit(b, kernel);
+}
+
+// The rows of the entries that call a function; 0 where they differ or are not known.
+static void findRows(func::FuncOp function, int64_t rows, DenseMap<Operation *, int64_t> &found) {
+  auto [it, added] = found.try_emplace(function, rows);
+  if (!added && it->second == rows)
+    return;
+  it->second = rows = added ? rows : 0;
+  function.walk([&](func::CallOp call) { findRows(calleeOf(call), rows, found); });
 }
 
 void LowerKernels::runOnOperation() {
@@ -121,7 +131,11 @@ void LowerKernels::runOnOperation() {
     return signalPassFailure();
   }
   SmallVector<func::FuncOp> functions(getOperation().getOps<func::FuncOp>());
+  DenseMap<Operation *, int64_t> rows;
   for (func::FuncOp function : functions)
-    if (isKernel(function) && failed(lower(function, machine->target)))
+    if (isEntry(function))
+      findRows(function, entryRows(function), rows);
+  for (func::FuncOp function : functions)
+    if (isKernel(function) && failed(lower(function, machine->target, rows.lookup(function))))
       return signalPassFailure();
 }

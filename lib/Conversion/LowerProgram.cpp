@@ -52,7 +52,7 @@ private:
   void declare();
   void placeArguments();
   void placeEntryArguments();
-  void placeResults();
+  void countRows();
   Value framePointer(FrameField field);
   Value frameNumber(FrameField field);
   Value fromPointer(Value pointer, int64_t bytes);
@@ -72,6 +72,7 @@ private:
   ModuleOp module;
   ImplicitLocOpBuilder b;
   Value frame, thread, threads, rank, local;
+  Value rowsInUse; // of each sequence, index
   llvm::DenseMap<Value, Place> places;
   SmallVector<Place> returned; // by result; aliases have none
   SmallVector<Range> pendingReads, pendingWrites;
@@ -102,6 +103,7 @@ void ProgramFunction::declare() {
   bool entry = isEntry(source);
   SmallVector<Type> types = {pointer, entry ? Type(b.getI64Type()) : b.getIndexType()};
   if (!entry) {
+    types.push_back(b.getIndexType());
     types.push_back(bytesType(b.getContext(), number(source, kFrame)));
     for (unsigned i = 0; i < source.getNumArguments(); ++i)
       types.push_back(argType(source, i));
@@ -176,13 +178,35 @@ void ProgramFunction::placeEntryArguments() {
   }
   for (unsigned i = 0; i < source.getNumResults(); ++i)
     returned.push_back({}); // in the arena, by their op's place
+  countRows();
+}
+
+// Rows behind the last one whose logits are wanted, of any sequence, are padding of a chunk: nobody reads what comes of
+// them.
+void ProgramFunction::countRows() {
+  auto constant = [&](int64_t value) { return arith::ConstantIndexOp::create(b, value).getResult(); };
+  rowsInUse = constant(entryRows(source));
+  auto last = inputNamed(source, "last");
+  if (!last)
+    return;
+  const Place &place = places[source.getArgument(*last)];
+  if (!cast<MemRefType>(place.memory.getType()).getElementType().isInteger())
+    return;
+  Value most = constant(0);
+  for (int64_t i = 0; i < cast<MemRefType>(place.memory.getType()).getNumElements(); ++i) {
+    Value row = memref::LoadOp::create(b, place.memory, ValueRange{constant(i)});
+    most = arith::MaxSIOp::create(b, most, arith::IndexCastOp::create(b, b.getIndexType(), row));
+  }
+  rowsInUse = arith::MinSIOp::create(b, rowsInUse, arith::AddIOp::create(b, most, constant(1)));
+  pendingReads.push_back(place.range);
 }
 
 void ProgramFunction::placeArguments() {
   if (isEntry(source))
     return placeEntryArguments();
-  local = function.getArgument(2);
-  unsigned next = 3;
+  rowsInUse = function.getArgument(2);
+  local = function.getArgument(3);
+  unsigned next = 4;
   for (BlockArgument arg : source.getArguments()) {
     places[arg] = {function.getArgument(next), {int64_t(next), 0, bytesOf(argType(source, arg.getArgNumber()))}};
     ++next;
@@ -250,8 +274,8 @@ void ProgramFunction::lowerView(Operation *op) {
 void ProgramFunction::lowerCall(func::CallOp call) {
   func::FuncOp callee = calleeOf(call);
   SmallVector<Range> reads, writes;
-  SmallVector<Value> operands =
-      isKernel(callee) ? SmallVector<Value>{thread, threads, rank} : SmallVector<Value>{frame, thread};
+  SmallVector<Value> operands = isKernel(callee) ? SmallVector<Value>{thread, threads, rank, rowsInUse}
+                                                 : SmallVector<Value>{frame, thread, rowsInUse};
   if (!isKernel(callee))
     operands.push_back(at(local, number(call, kFrameAt), bytesType(b.getContext(), number(callee, kFrame))));
   for (Value operand : call.getOperands()) {

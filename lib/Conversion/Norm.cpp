@@ -130,7 +130,10 @@ void emitNorm(KernelBuilder &b, Kernel &kernel) {
   int64_t size = shapeOf(result).back(), rows = elementsOf(result) / size;
   Value target = b.reshape(kernel.output(result), {rows, size});
   auto [begin, end] = b.share(rows);
-  b.loop(begin, end, 1, [&](Value row) { emitNormRow(b, kernel, chain, row, target, row, true); });
+  b.loop(begin, end, 1, [&](Value row) {
+    b.ifInUse(cast<RankedTensorType>(result.getType()), row, 1,
+              [&] { emitNormRow(b, kernel, chain, row, target, row, true); });
+  });
 }
 
 } // namespace tp::cpu

@@ -292,7 +292,11 @@ void SdpaKernel::clearSpareHeads() {
 
 void SdpaKernel::run() {
   // Threads take items in turn: later rows see more keys.
-  b.loop(b.thread, b.index(batches * keyHeads * tiles), b.threads, [&](Value i) { item(i); });
+  auto type = cast<RankedTensorType>(op.getQuery().getType());
+  b.loop(b.thread, b.index(batches * keyHeads * tiles), b.threads, [&](Value i) {
+    Value row = b.add(b.mul(b.div(i, keyHeads * tiles), rows), b.div(b.mul(b.rem(i, tiles), tileRows), group));
+    b.ifInUse(type, b.mul(row, heads), 1, [&] { item(i); });
+  });
   if (op.getHeadOffset() || heads > keyHeads * group)
     clearSpareHeads();
 }

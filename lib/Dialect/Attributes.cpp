@@ -297,7 +297,7 @@ Attribute RotaryAttr::parse(AsmParser &parser, Type) {
       interleaved = true;
       return success();
     }
-    if (key == "linear" || key == "llama3") {
+    if (key == "linear" || key == "llama3" || key == "yarn") {
       scaling = key;
       return success();
     }
@@ -309,7 +309,8 @@ Attribute RotaryAttr::parse(AsmParser &parser, Type) {
                      : key == "high"   ? &high
                                        : nullptr;
     if (!number)
-      return parser.emitError(at, "expected base, dim, interleaved, linear, llama3, factor, low, high or context");
+      return parser.emitError(at,
+                              "expected base, dim, interleaved, linear, llama3, yarn, factor, low, high or context");
     return failure(parser.parseEqual() || parser.parseFloat(*number));
   };
   if (parser.parseCommaSeparatedList(AsmParser::Delimiter::LessGreater, parseElement))
@@ -329,7 +330,7 @@ void RotaryAttr::print(AsmPrinter &printer) const {
   if (!getScaling().empty()) {
     printer << ", " << getScaling().getValue() << ", factor = ";
     printer.printFloat(getFactor());
-    if (getScaling() == "llama3") {
+    if (getScaling() != "linear") {
       printer << ", low = ";
       printer.printFloat(getLow());
       printer << ", high = ";
@@ -348,10 +349,22 @@ LogicalResult RotaryAttr::verify(function_ref<InFlightDiagnostic()> emitError, A
     return emitError() << "expected an even dim, found " << dim;
   if (!(factor.convertToDouble() > 0))
     return emitError() << "expected a positive factor";
-  if (scaling == "llama3" &&
+  if ((scaling == "llama3" || scaling == "yarn") &&
       !(low.convertToDouble() > 0 && high.convertToDouble() > low.convertToDouble() && context > 0))
-    return emitError() << "expected high > low > 0 and context > 0 with llama3";
+    return emitError() << "expected high > low > 0 and context > 0 with " << scaling.getValue();
   return success();
+}
+
+// Where pair i of n / 2 lies between those that are kept (0, and below) and those that are scaled (1, and above).
+static double yarnRamp(RotaryAttr rotary, int64_t i, int64_t n) {
+  double base = rotary.getBase().convertToDouble();
+  // The pair that turns so many times in the original context.
+  auto pairOf = [&](const APFloat &turns) {
+    return n * std::log(rotary.getOriginalContext() / (turns.convertToDouble() * 2 * M_PI)) / (2 * std::log(base));
+  };
+  double first = std::max(std::floor(pairOf(rotary.getHigh())), 0.0);
+  double last = std::min(std::ceil(pairOf(rotary.getLow())), double(n - 1));
+  return std::clamp((i - first) / std::max(last - first, 0.001), 0.0, 1.0);
 }
 
 SmallVector<double> RotaryAttr::frequencies(int64_t headSize) const {
@@ -368,6 +381,9 @@ SmallVector<double> RotaryAttr::frequencies(int64_t headSize) const {
       double periods = getOriginalContext() * f / (2 * M_PI);
       double blend = std::clamp((periods - low) / (high - low), 0.0, 1.0);
       f = (1 - blend) * f / factor + blend * f;
+    } else if (getScaling() == "yarn") {
+      double ramp = yarnRamp(*this, i, n);
+      f = ramp * f / factor + (1 - ramp) * f;
     }
     result.push_back(f);
   }

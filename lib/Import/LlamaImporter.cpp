@@ -1,13 +1,18 @@
 #include "LlamaImporter.h"
 
+#include <cmath>
+
 using namespace mlir;
 using namespace tp;
 
 LlamaImporter::LlamaImporter(MLIRContext &context, const Checkpoint &checkpoint, const ImportOptions &options)
     : ModelImporter(context, checkpoint, options), names(checkpoint.format(), config.architecture) {
   auto type = config.ropeScaling.type;
-  if (type != RopeScaling::Type::None && type != RopeScaling::Type::Linear && type != RopeScaling::Type::Llama3)
-    fail("rotary scaling '" + config.ropeScaling.name + "' is not supported; expected none, linear or llama3");
+  if (type == RopeScaling::Type::Factors || type == RopeScaling::Type::Other)
+    fail("rotary scaling '" + config.ropeScaling.name + "' is not supported; expected none, linear, llama3 or yarn");
+  if (type == RopeScaling::Type::Yarn && config.ropeDim != config.headDim)
+    fail("expected whole heads to rotate with rotary scaling 'yarn', found " + std::to_string(config.ropeDim) + " of " +
+         std::to_string(config.headDim) + " elements");
   activation();
   tied = checkpoint.hasWeights() ? checkpoint.find(names.head()) == nullptr : config.tieEmbeddings;
 }
@@ -64,21 +69,36 @@ std::string LlamaImporter::layerKind(int64_t n) const {
   return !config.slidingLayers.empty() && config.windowOf(n) > 0 ? "window" : "";
 }
 
+bool LlamaImporter::rotatesLocally(int64_t n) const { return config.localRopeBase > 0 && config.windowOf(n) > 0; }
+
 RotaryAttr LlamaImporter::rotary(int64_t n) const {
-  bool local = config.localRopeBase > 0 && config.windowOf(n) > 0;
+  bool local = rotatesLocally(n), yarn = config.ropeScaling.type == RopeScaling::Type::Yarn;
   RopeScaling scaling = local ? RopeScaling() : config.ropeScaling;
   StringRef name = scaling.type == RopeScaling::Type::Linear   ? "linear"
                    : scaling.type == RopeScaling::Type::Llama3 ? "llama3"
+                   : scaling.type == RopeScaling::Type::Yarn   ? "yarn"
                                                                : "";
   int64_t dim = config.ropeDim == config.headDim ? 0 : config.ropeDim;
   return RotaryAttr::get(f32.getContext(), APFloat(local ? config.localRopeBase : config.ropeBase), dim,
                          config.ropeInterleaved, StringAttr::get(f32.getContext(), name), APFloat(scaling.factor),
-                         APFloat(scaling.lowFreqFactor), APFloat(scaling.highFreqFactor), scaling.originalContext);
+                         APFloat(yarn ? scaling.betaSlow : scaling.lowFreqFactor),
+                         APFloat(yarn ? scaling.betaFast : scaling.highFreqFactor), scaling.originalContext);
+}
+
+// YaRN stretches queries and keys alike.
+double LlamaImporter::scoreFactor(int64_t n) const {
+  const RopeScaling &scaling = config.ropeScaling;
+  if (scaling.type != RopeScaling::Type::Yarn || rotatesLocally(n))
+    return 1;
+  double each = scaling.attentionFactor ? scaling.attentionFactor
+                : scaling.factor > 1    ? 0.1 * std::log(scaling.factor) + 1
+                                        : 1;
+  return each * each;
 }
 
 Value LlamaImporter::layer(Value x, Arguments &a, int64_t n) {
   auto normed = [&](Value y, StringRef key) { return a[key] ? rmsNorm(y, a[key], f32) : y; };
-  AttentionForm form{/*causal=*/true, rotary(n), config.windowOf(n)};
+  AttentionForm form{/*causal=*/true, rotary(n), config.windowOf(n), scoreFactor(n)};
   Value attended = normed(attention(rmsNorm(x, a["attn_norm"]), a, form), "post_attn_norm");
   Value middle = add(x, attended);
   return add(middle, normed(mlp(rmsNorm(middle, a["ffn_norm"]), a), "post_ffn_norm"));

@@ -35,6 +35,8 @@ protected:
 
 private:
   RotaryAttr rotary(int64_t n) const;
+  bool rotatesLocally(int64_t n) const; // with a base of its own
+  double scoreFactor(int64_t n) const;
   bool tied;
 };
 

@@ -2,6 +2,8 @@
 
 #include "llvm/Support/MathExtras.h"
 
+#include <cmath>
+
 using namespace mlir;
 using namespace tp;
 
@@ -49,6 +51,8 @@ Value ModelImporter::attention(Value x, Arguments &a, const AttentionForm &form)
   if (a["k"])
     types.append({a["k"].getType(), a["v"].getType()});
   auto scale = config.attentionScale ? b.getF64FloatAttr(config.attentionScale) : FloatAttr();
+  if (form.scaleFactor != 1)
+    scale = b.getF64FloatAttr((scale ? config.attentionScale : 1 / std::sqrt(config.headDim)) * form.scaleFactor);
   auto op = AttentionOp::create(b, loc, types, x, a["wq"], a["wk"], a["wv"], a["wo"], a["bq"], a["bk"], a["bv"],
                                 a["bo"], a["q_norm"], a["k_norm"], a["k"], a["v"], a["position"], a["length"],
                                 a["bias"], b.getI64IntegerAttr(config.heads), b.getI64IntegerAttr(config.kvHeads),

@@ -90,7 +90,8 @@ protected:
   struct AttentionForm {
     bool causal = false;
     RotaryAttr rotary = {};
-    int64_t window = 0; // 0: none
+    int64_t window = 0;     // 0: none
+    double scaleFactor = 1; // of the scores, beside the model's scale
   };
   // tp.attention with the arguments wq, wk, wv, wo, bq, bk, bv, bo, q_norm, k_norm, k, v (caches, replaced by the new
   // ones), position, length and bias, as far as they are there.

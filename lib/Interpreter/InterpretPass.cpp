@@ -1,9 +1,15 @@
 // --tp-interpret: runs a function and prints what it returns, a line per rank and result.
+#include "tp/Dialect/Tp.h"
 #include "tp/Interpreter/Interpreter.h"
 #include "tp/Interpreter/Passes.h"
 
 #include "llvm/Support/Format.h"
 #include <cmath>
+
+namespace tp {
+#define GEN_PASS_DEF_INTERPRET
+#include "tp/Interpreter/Passes.h.inc"
+} // namespace tp
 
 using namespace mlir;
 using namespace tp;
@@ -31,21 +37,8 @@ static void printElements(raw_ostream &os, const Tensor &tensor, unsigned dim, i
 }
 
 namespace {
-struct InterpretPass : PassWrapper<InterpretPass, OperationPass<ModuleOp>> {
-  MLIR_DEFINE_EXPLICIT_INTERNAL_INLINE_TYPE_ID(InterpretPass)
-  InterpretPass() = default;
-  InterpretPass(const InterpretPass &other) : PassWrapper(other) {}
-  StringRef getArgument() const override { return "tp-interpret"; }
-  StringRef getDescription() const override {
-    return "run a function and print its results; element i of an argument is i, plus 100 times the rank in a "
-           "partitioned program";
-  }
-  void getDependentDialects(DialectRegistry &registry) const override { registry.insert<TpDialect>(); }
-
-  Option<std::string> function{*this, "function", llvm::cl::desc("function to run"), llvm::cl::init("main")};
-  Option<bool> collectives{*this, "collectives", llvm::cl::desc("also print the collectives that ran"),
-                           llvm::cl::init(false)};
-
+struct InterpretPass : tp::impl::InterpretBase<InterpretPass> {
+  using InterpretBase::InterpretBase;
   void runOnOperation() override;
 };
 } // namespace
@@ -86,11 +79,4 @@ void InterpretPass::runOnOperation() {
     }
   if (collectives)
     printCollectives(llvm::outs(), interpreter.collectives());
-}
-
-std::unique_ptr<Pass> tp::createInterpretPass() { return std::make_unique<InterpretPass>(); }
-
-void tp::registerInterpreterPasses() {
-  registerPass(createInterpretPass);
-  registerPass(createVerifyPartitionPass);
 }

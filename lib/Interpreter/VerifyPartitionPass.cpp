@@ -1,4 +1,5 @@
 // --tp-verify-partition: partitions a copy of the module and compares it with the whole program.
+#include "tp/Dialect/Tp.h"
 #include "tp/Interpreter/Passes.h"
 #include "tp/Interpreter/VerifyPartition.h"
 
@@ -7,34 +8,19 @@
 #include "mlir/Pass/PassRegistry.h"
 #include "llvm/Support/Format.h"
 
+namespace tp {
+#define GEN_PASS_DEF_VERIFYPARTITION
+#include "tp/Interpreter/Passes.h.inc"
+} // namespace tp
+
 using namespace mlir;
 using namespace tp;
 
 namespace {
-struct VerifyPartitionPass : PassWrapper<VerifyPartitionPass, OperationPass<ModuleOp>> {
-  MLIR_DEFINE_EXPLICIT_INTERNAL_INLINE_TYPE_ID(VerifyPartitionPass)
-  VerifyPartitionPass() = default;
-  VerifyPartitionPass(const VerifyPartitionPass &other) : PassWrapper(other) {}
-  StringRef getArgument() const override { return "tp-verify-partition"; }
-  StringRef getDescription() const override {
-    return "partition a copy of the module and compare it with the whole program on random inputs; the module stays as "
-           "it is";
-  }
-  void getDependentDialects(DialectRegistry &registry) const override { registry.insert<TpDialect>(); }
+struct VerifyPartitionPass : tp::impl::VerifyPartitionBase<VerifyPartitionPass> {
+  using VerifyPartitionBase::VerifyPartitionBase;
   LogicalResult initialize(MLIRContext *context) override;
   void runOnOperation() override;
-
-  Option<std::string> pipeline{*this, "pipeline", llvm::cl::desc("passes that partition the copy"),
-                               llvm::cl::init("tp-partition")};
-  Option<std::string> localFile{
-      *this, "local", llvm::cl::desc("file with the partitioned program, instead of a pipeline"), llvm::cl::init("")};
-  Option<uint64_t> seed{*this, "seed", llvm::cl::desc("seed of the random inputs"), llvm::cl::init(1)};
-  Option<double> tolerance{*this, "tolerance", llvm::cl::desc("allowed error, relative"), llvm::cl::init(1e-4)};
-  Option<bool> integers{*this, "integers", llvm::cl::desc("inputs are small integers, and results must agree exactly"),
-                        llvm::cl::init(false)};
-  Option<int64_t> maxCalls{*this, "max-calls", llvm::cl::desc("calls of each function whose inner values are compared"),
-                           llvm::cl::init(2)};
-  Option<bool> print{*this, "print", llvm::cl::desc("print what was compared"), llvm::cl::init(false)};
 
 private:
   OwningOpRef<ModuleOp> makeLocal();
@@ -83,5 +69,3 @@ void VerifyPartitionPass::runOnOperation() {
   if (print)
     printReport(report);
 }
-
-std::unique_ptr<Pass> tp::createVerifyPartitionPass() { return std::make_unique<VerifyPartitionPass>(); }

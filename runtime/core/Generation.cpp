@@ -55,7 +55,7 @@ const Entry &Generation::chunkFor(const Manifest &manifest, const std::string &n
     if (entry.rows >= remaining && (!covering || entry.rows < covering->rows))
       covering = &entry;
   }
-  if (covering && (!filled || 2 * covering->rows <= 3 * remaining))
+  if (covering && (!filled || covering->rows <= 4 * remaining))
     return *covering;
   if (!filled)
     throw Error("the package has no entry '" + name + "' for " + std::to_string(remaining) + " rows at position " +

@@ -14,7 +14,8 @@ public:
   void run(Worker &worker);
 
   // The entry for the next chunk, at position `start` with `remaining` rows to go: the smallest that holds them when at
-  // most half as much again is padding (or nothing smaller is there), else the largest that they fill.
+  // least a quarter of it is filled (or nothing smaller is there), else the largest that they fill. Padding is not
+  // computed, but it travels in collectives.
   static const Entry &chunkFor(const Manifest &manifest, const std::string &name, int64_t start, int64_t remaining);
   // The smallest that holds `length` rows, else the largest.
   static const Entry &encodeFor(const Manifest &manifest, int64_t length);

@@ -1,6 +1,7 @@
 #include "Chat.h"
 #include "Unicode.h"
 
+#include <algorithm>
 #include <array>
 #include <stdexcept>
 #include <utility>
@@ -236,22 +237,36 @@ std::string renderGemma(std::string_view templateText, const ChatTokens &tokens,
   return out + "<start_of_turn>model\n";
 }
 
-//===--- Phi: <|role|>\n...<|end|>\n ---===//
+//===--- Phi: <|role|>\n...<|end|>\n, and Phi 4: <|im_start|>role<|im_sep|>...<|im_end|> ---===//
 
-/// Whether the template writes a line break after a marker, in one literal or in the next.
+/// Whether the template writes a line break after a marker: in one literal, in the next, or behind the expression.
 bool breaksAfter(std::string_view text, std::string_view marker) {
   for (size_t at = 0; (at = text.find(marker, at)) != std::string_view::npos;) {
     at += marker.size();
     std::string_view rest = text.substr(at);
-    size_t skipped = rest.find_first_not_of("'\"+ ");
+    size_t skipped = rest.find_first_not_of("'\"+ })");
     rest.remove_prefix(skipped == std::string_view::npos ? rest.size() : skipped);
-    if (rest.starts_with("\\n") || rest.starts_with("\n"))
+    if (!rest.starts_with("\\n") && !rest.starts_with("\n"))
+      continue;
+    // A tag may eat the break before it.
+    rest.remove_prefix(rest.find_first_not_of("\n ") == std::string_view::npos ? rest.size()
+                                                                               : rest.find_first_not_of("\n "));
+    if (!rest.starts_with("{%-") && !rest.starts_with("{{-"))
       return true;
   }
   return false;
 }
 
+std::string renderPhi4(std::string_view templateText, const ChatTokens &tokens, Messages messages) {
+  std::string out = bosOf(templateText, tokens);
+  for (const ChatMessage &message : messages)
+    out += "<|im_start|>" + message.role + "<|im_sep|>" + message.content + "<|im_end|>";
+  return out + "<|im_start|>assistant<|im_sep|>";
+}
+
 std::string renderPhi(std::string_view templateText, const ChatTokens &tokens, Messages messages) {
+  if (has(templateText, "<|im_sep|>"))
+    return renderPhi4(templateText, tokens, messages);
   std::string afterRole = breaksAfter(templateText, "<|assistant|>") ? "\n" : "";
   std::string afterEnd = breaksAfter(templateText, "<|end|>") ? "\n" : "";
   // A template that names no role writes any role.
@@ -265,17 +280,35 @@ std::string renderPhi(std::string_view templateText, const ChatTokens &tokens, M
   }
   return out + "<|assistant|>" + afterRole;
 }
+
+//===--- Zephyr: <|role|>\n...eos\n ---===//
+
+std::string renderZephyr(std::string_view templateText, const ChatTokens &tokens, Messages messages) {
+  constexpr std::string_view kAnswer = "<|assistant|>";
+  std::string afterRole = breaksAfter(templateText, "<|user|>") ? "\n" : "";
+  std::string afterEnd = breaksAfter(templateText, "eos_token") ? "\n" : "";
+  std::string out = bosOf(templateText, tokens);
+  for (const ChatMessage &message : messages) {
+    if (message.role == "system" && !has(templateText, "system"))
+      refuseSystem();
+    out += "<|" + message.role + "|>" + afterRole + message.content + tokens.eos + afterEnd;
+  }
+  bool breaks = breaksAfter(templateText.substr(std::min(templateText.rfind(kAnswer), templateText.size())), kAnswer);
+  return out + std::string(kAnswer) + (breaks ? "\n" : "");
+}
 } // namespace
 
 std::optional<ChatFamily> recogniseChat(std::string_view text) {
-  if (has(text, "<|im_start|>") && has(text, "<|im_end|>") && !has(text, "<|im_sep|>"))
-    return ChatFamily::ChatML;
+  if (has(text, "<|im_start|>") && has(text, "<|im_end|>"))
+    return has(text, "<|im_sep|>") ? ChatFamily::Phi : ChatFamily::ChatML;
   if (has(text, "<|start_header_id|>") && has(text, "<|eot_id|>"))
     return ChatFamily::Llama3;
   if (has(text, "<start_of_turn>") && has(text, "<end_of_turn>"))
     return ChatFamily::Gemma;
   if (has(text, "<|assistant|>") && has(text, "<|end|>"))
     return ChatFamily::Phi;
+  if (has(text, "<|user|>") && has(text, "<|assistant|>") && has(text, "eos_token"))
+    return ChatFamily::Zephyr;
   if (has(text, "[INST]") && has(text, "<<SYS>>"))
     return ChatFamily::Llama2;
   if (has(text, "[INST]") && !has(text, "[SYSTEM_PROMPT]"))
@@ -284,14 +317,15 @@ std::optional<ChatFamily> recogniseChat(std::string_view text) {
 }
 
 std::string_view chatFamilyName(ChatFamily family) {
-  constexpr std::array<std::string_view, 6> kNames = {"ChatML", "Llama 2", "Llama 3", "Mistral", "Gemma", "Phi"};
+  constexpr std::array<std::string_view, 7> kNames = {"ChatML", "Llama 2", "Llama 3", "Mistral",
+                                                      "Gemma",  "Phi",     "Zephyr"};
   return kNames[static_cast<size_t>(family)];
 }
 
 std::string chatFamilyNames() {
   std::string names;
   for (ChatFamily family : {ChatFamily::ChatML, ChatFamily::Llama2, ChatFamily::Llama3, ChatFamily::Mistral,
-                            ChatFamily::Gemma, ChatFamily::Phi})
+                            ChatFamily::Gemma, ChatFamily::Phi, ChatFamily::Zephyr})
     names += (names.empty() ? "" : ", ") + std::string(chatFamilyName(family));
   return names;
 }
@@ -312,6 +346,8 @@ std::string renderChat(ChatFamily family, std::string_view templateText, const C
     return renderGemma(templateText, tokens, messages);
   case ChatFamily::Phi:
     return renderPhi(templateText, tokens, messages);
+  case ChatFamily::Zephyr:
+    return renderZephyr(templateText, tokens, messages);
   }
   throw std::runtime_error("chat: unknown family");
 }

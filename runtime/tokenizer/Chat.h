@@ -15,7 +15,7 @@
 
 namespace tp::rt {
 
-enum class ChatFamily { ChatML, Llama2, Llama3, Mistral, Gemma, Phi };
+enum class ChatFamily { ChatML, Llama2, Llama3, Mistral, Gemma, Phi, Zephyr };
 
 struct ChatMessage {
   std::string role; ///< "system", "user" or "assistant"

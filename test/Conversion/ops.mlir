@@ -31,7 +31,7 @@ func.func @elementwise(%x: tensor<3x25xf32> {tp.input = "x"}, %y: tensor<3x25xf3
   %11 = arith.muli %10, %i : tensor<7xi32>
   return %8, %9, %11, %ten, %x, %x : tensor<75xf32>, tensor<3x25xbf16>, tensor<7xi32>, tensor<3x25xf32>, tensor<3x25xf32>, tensor<3x25xf32>
 }
-func.func @lookup(%t: tensor<2x5xi32> {tp.input = "tokens", tp.low = -2, tp.high = 40}, %l: tensor<2xi32> {tp.input = "last", tp.low = 0, tp.high = 5},
+func.func @lookup(%t: tensor<2x5xi32> {tp.input = "tokens", tp.low = -2, tp.high = 40}, %l: tensor<2xi32> {tp.input = "row", tp.low = 0, tp.high = 5},
     %plain: tensor<35x70xf32> {tp.parameter = "plain"}, %tied: tensor<35x70xf32> {tp.parameter = "tied"})
     -> (tensor<2x1x70xf32> {tp.output = "row"}, tensor<2x5x70xf32> {tp.output = "x"}, tensor<2x5x35xf32> {tp.output = "logits"}) attributes {tp.entry = "lookup"} {
   %0 = tp.embedding %t, %plain : (tensor<2x5xi32>, tensor<35x70xf32>) -> tensor<2x5x70xf32>

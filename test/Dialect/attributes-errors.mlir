@@ -168,7 +168,14 @@ func.func @f() attributes {a = #tp.rotary<base = 10000.0, llama3, factor = 8.0, 
 
 // -----
 
-// expected-error @+1 {{expected base, dim, interleaved, linear, llama3, factor, low, high or context}}
+// expected-error @+1 {{expected high > low > 0 and context > 0 with yarn}}
+func.func @f() attributes {a = #tp.rotary<base = 10000.0, yarn, factor = 8.0, low = 1.0, high = 32.0>} {
+  return
+}
+
+// -----
+
+// expected-error @+1 {{expected base, dim, interleaved, linear, llama3, yarn, factor, low, high or context}}
 func.func @f() attributes {a = #tp.rotary<theta = 10000.0>} {
   return
 }

@@ -52,3 +52,15 @@ func.func @main() -> (tensor<2x2x1x4xf32>) {
   %y = tp.rope %x at %pos {rotary = #tp.rotary<base = 100.0, llama3, factor = 8.0, low = 1.0, high = 4.0, context = 32>} : (tensor<2x2x1x4xf32>, tensor<2xi32>) -> tensor<2x2x1x4xf32>
   return %y : tensor<2x2x1x4xf32>
 }
+
+
+// -----
+
+// YaRN: the first pair stays, the second lies halfway to a quarter.
+// CHECK{LITERAL}: result 0 = [[[[-0.74, 1.07, -1.65, 0.54]], [[-0.1033, -0.7499, -2.382, 1.416]]], [[[1.308, -0.2587, -1.459, -0.2727]], [[0.0695, -0.03859, -1.801, -1.95]]]]
+func.func @main() -> (tensor<2x2x1x4xf32>) {
+  %x = arith.constant dense<[[[[-0.74, 1.07, -1.65, 0.54]], [[-2.06, -0.66, -1.2, 1.46]]], [[[1.77, -0.33, 0.84, -0.18]], [[0.57, -0.75, -1.71, -1.8]]]]> : tensor<2x2x1x4xf32>
+  %pos = arith.constant dense<[0, 5]> : tensor<2xi32>
+  %y = tp.rope %x at %pos {rotary = #tp.rotary<base = 100.0, yarn, factor = 4.0, low = 0.5, high = 2.0, context = 32>} : (tensor<2x2x1x4xf32>, tensor<2xi32>) -> tensor<2x2x1x4xf32>
+  return %y : tensor<2x2x1x4xf32>
+}

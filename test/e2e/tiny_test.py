@@ -125,6 +125,26 @@ def test_gguf_types(suite):
         suite.check(f"gguf {kind}", check)
 
 
+def llama3_factors(base, size, factor=8.0, context=8192):
+    """What converters of Llama 3.1 write as `rope_freqs.weight`."""
+    turns = context * base ** -(np.arange(0, size, 2) / size) / (2 * np.pi)
+    keep = np.clip((turns - 1) / 3, 0, 1)
+    return 1 / ((1 - keep) / factor + keep)
+
+
+def test_gguf_forms(suite):
+    """Llama 3.1's rotation as a tensor; a model in several files."""
+    whole, parts = suite.scratch / "whole.gguf", suite.scratch / "parts.gguf"
+    random_gguf.write(whole, "Q8_0", llama3_factors(500000.0, 16), rope_base=500000.0)
+    reference = Reference(llama.load_gguf(whole))
+    suite.check("gguf llama3 rotation", lambda: check_f32(suite, whole, reference, "tp=3", "megatron"))
+    random_gguf.write(parts, "Q8_0", tensors_per_part=8)
+    random_gguf.write(whole, "Q8_0")
+    first = sorted(suite.scratch.glob("parts-*.gguf"))[0]
+    reference = Reference(llama.load_gguf(whole))
+    suite.check("gguf in parts", lambda: check_f32(suite, first, reference, "tp=2", "megatron"))
+
+
 def test_hf_types(suite):
     """16-bit weights, in one file and in several, against the reference on the same files."""
     for dtype, shards in (("bf16", 1), ("f16", 1), ("bf16", 3), ("f32", 2)):
@@ -150,6 +170,7 @@ def main():
         test_pitfalls(suite, sources)
         test_meshes_and_processes(suite, sources)
         test_gguf_types(suite)
+        test_gguf_forms(suite)
         test_hf_types(suite)
 
 

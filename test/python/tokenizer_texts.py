@@ -136,4 +136,16 @@ CHAT_TEMPLATES = {
               "{{ '<|assistant|>\\n' }}{% else %}{{ eos_token }}{% endif %}"),
     "phi 4 mini": ("Phi", "{% for m in messages %}{{ '<|' + m['role'] + '|>' + m['content'] + '<|end|>' }}{% endfor %}"
                    "{% if add_generation_prompt %}{{ '<|assistant|>' }}{% else %}{{ eos_token }}{% endif %}"),
+    "phi 4": ("Phi", "{% for m in messages %}{% if (m['role'] == 'system') %}{{'<|im_start|>system<|im_sep|>' + m['content'] + '<|im_end|>'}}"
+              "{% elif (m['role'] == 'user') %}{{'<|im_start|>user<|im_sep|>' + m['content'] + '<|im_end|>'}}{% elif (m['role'] == 'assistant') %}"
+              "{{'<|im_start|>assistant<|im_sep|>' + m['content'] + '<|im_end|>'}}{% endif %}{% endfor %}"
+              "{% if add_generation_prompt %}{{ '<|im_start|>assistant<|im_sep|>' }}{% endif %}"),
+    "zephyr": ("Zephyr", "{% for m in messages %}\n{% if m['role'] == 'user' %}\n{{ '<|user|>\n' + m['content'] + eos_token }}\n"
+               "{% elif m['role'] == 'system' %}\n{{ '<|system|>\n' + m['content'] + eos_token }}\n{% elif m['role'] == 'assistant' %}\n"
+               "{{ '<|assistant|>\n'  + m['content'] + eos_token }}\n{% endif %}\n{% if loop.last and add_generation_prompt %}\n"
+               "{{ '<|assistant|>' }}\n{% endif %}\n{% endfor %}"),
+    "zephyr in a line": ("Zephyr", "{% for m in messages %}{% if m['role'] == 'user' %}"
+                         "{{ '<|user|>\\n' + m['content'] + eos_token + '\\n' }}{% elif m['role'] == 'system' %}"
+                         "{{ '<|system|>\\n' + m['content'] + eos_token + '\\n' }}{% else %}{{ '<|assistant|>\\n' + m['content'] + eos_token + '\\n' }}"
+                         "{% endif %}{% endfor %}{% if add_generation_prompt %}{{ '<|assistant|>' }}{% endif %}"),
 }

@@ -75,6 +75,8 @@ def rope_frequencies(config: Config, divisors: np.ndarray | None = None) -> np.n
         return frequencies / scaling["factor"]
     if kind == "llama3":
         return np.array([llama3_frequency(f, scaling) for f in frequencies])
+    if kind == "yarn":
+        return yarn_frequencies(frequencies, config, scaling)
     raise ValueError(f"rope scaling '{kind}' is not known to the reference")
 
 
@@ -84,6 +86,27 @@ def llama3_frequency(frequency: float, scaling: dict) -> float:
     low, high = scaling["low_freq_factor"], scaling["high_freq_factor"]
     keep = min(max((turns - low) / (high - low), 0.0), 1.0)
     return keep * frequency + (1 - keep) * frequency / scaling["factor"]
+
+
+def yarn_frequencies(frequencies: np.ndarray, config: Config, scaling: dict) -> np.ndarray:
+    """Pairs that turn often in the original context are kept, those that hardly turn are stretched, linear by their number between."""
+    size, context = config.head_dim, scaling.get("original_max_position_embeddings", config.max_positions)
+
+    def pair(turns):
+        return size * math.log(context / (turns * 2 * math.pi)) / (2 * math.log(config.rope_base))
+
+    first = max(math.floor(pair(scaling.get("beta_fast", 32))), 0)
+    last = min(math.ceil(pair(scaling.get("beta_slow", 1))), size - 1)
+    stretched = np.clip((np.arange(size // 2) - first) / max(last - first, 0.001), 0, 1)
+    return frequencies * (1 - stretched) + frequencies / scaling["factor"] * stretched
+
+
+def yarn_magnitude(config: Config) -> float:
+    """By which YaRN multiplies queries and keys."""
+    scaling = config.rope_scaling or {}
+    if scaling.get("rope_type", scaling.get("type")) != "yarn":
+        return 1.0
+    return scaling.get("attention_factor") or 0.1 * math.log(scaling["factor"]) + 1
 
 
 GGUF_LAYER_NAMES = {
@@ -297,7 +320,8 @@ def forward(model: Model, ids, cache: Cache) -> np.ndarray:
     config = model.config
     ids = np.asarray(ids, dtype=np.int64)
     angles = np.outer(cache.length + np.arange(len(ids)), model.frequencies)[:, None, :]
-    cos, sin = np.cos(angles).astype(np.float32), np.sin(angles).astype(np.float32)
+    magnitude = yarn_magnitude(config)
+    cos, sin = (magnitude * f(angles).astype(np.float32) for f in (np.cos, np.sin))
     x = model.embedding[ids]
     for index, layer in enumerate(model.layers):
         x = x + attention(model, index, rms_norm(x, layer.weights["attn_norm"], config.norm_eps), cache, cos, sin)

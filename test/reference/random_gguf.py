@@ -24,10 +24,11 @@ SPEC = {
 TYPES = ("F32", "F16", "BF16", "Q8_0", "Q4_0", "Q4_1")
 
 
-def write(path, tensor_type: str = "F32", **spec) -> None:
-    """Norms and biases stay F32, as in real files. The reference reads the file back, so q and k rows stay."""
+def write(path, tensor_type: str = "F32", rope_factors=None, tensors_per_part: int = 0, **spec) -> None:
+    """Norms and biases stay F32, as in real files. The reference reads the file back, so q and k rows stay. In parts, x.gguf is
+    x-00001-of-00003.gguf and so on; `rope_factors` is what divides the rotation's frequencies."""
     model = random_llama.build_spec("gguf", SPEC | spec)
-    writer = gguf.GGUFWriter(str(path), "llama")
+    writer = gguf.GGUFWriter(str(path), "llama", split_max_tensors=tensors_per_part)
     add_config(writer, model.config)
     kind = gguf.GGMLQuantizationType[tensor_type]
     add_tensor(writer, "token_embd.weight", model.embedding, kind)
@@ -35,6 +36,8 @@ def write(path, tensor_type: str = "F32", **spec) -> None:
         for key, values in layer.weights.items():
             add_tensor(writer, f"blk.{index}.{llama.GGUF_LAYER_NAMES[key]}", values, kind)
     add_tensor(writer, "output_norm.weight", model.norm, kind)
+    if rope_factors is not None:
+        add_tensor(writer, "rope_freqs.weight", np.array(rope_factors, np.float32), kind)
     if not model.config.tied:
         add_tensor(writer, "output.weight", model.head, kind)
     writer.write_header_to_file()

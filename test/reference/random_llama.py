@@ -20,6 +20,14 @@ LLAMA3 = {
     "original_max_position_embeddings": 32,
 }
 
+YARN = {
+    "rope_type": "yarn",
+    "factor": 4.0,
+    "original_max_position_embeddings": 32,
+    "beta_fast": 4.0,
+    "beta_slow": 0.5,
+}
+
 # What each is for; sizes not named are as in BASE.
 BASE = {
     "vocab": 101,
@@ -38,6 +46,7 @@ MODELS = {
     "untied": {"tied": False, "layers": 3},
     "wide_heads": {"hidden": 36, "heads": 3, "kv_heads": 1, "head_dim": 16, "tied": False},
     "rope_llama3": {"rope_scaling": LLAMA3},
+    "rope_yarn": {"rope_scaling": YARN, "head_dim": 16},
     "rope_linear": {"rope_scaling": {"type": "linear", "factor": 4.0}},
     "rope_parameters": {
         "extra": {"rope_theta": None, "rope_parameters": {"rope_type": "default", "rope_theta": 500.0}},

@@ -65,8 +65,10 @@ def PlanMemory : Pass<"tp-plan-memory", "::mlir::ModuleOp"> {
 def LowerKernels : Pass<"tp-lower-kernels", "::mlir::ModuleOp"> {
   let summary = "kernels on memory";
   let description = [{
-    Rewrites each `tp.kernel` function from tensors to memrefs with loops and vectors: `(thread, threads, rank: index, arguments..., results...)`. Every thread
-    computes its own part of the results, never a part of a sum, so that values do not depend on the number of threads.
+    Rewrites each `tp.kernel` function from tensors to memrefs with loops and vectors:
+    `(thread, threads, rank, rows: index, arguments..., results...)`. Every thread computes its own part of the results, never a part of a sum, so that
+    values do not depend on the number of threads. `rows` is how many rows of each sequence are in use: linears, norms, attention and cache updates
+    pass over the others, tile by tile.
   }];
   let options = [
     Option<"cpu", "cpu", "std::string", "", "LLVM's name of the CPU; empty: this machine">,
@@ -80,8 +82,8 @@ def LowerProgram : Pass<"tp-lower-program", "::mlir::ModuleOp"> {
   let summary = "entries and layers on memory, with barriers";
   let description = [{
     Rewrites the functions that call kernels: entries to `(frame, thread)` of runtime/include/tp_program.h, others to
-    `(frame, thread, memory of the frame, arguments..., results...)`. Threads meet at a barrier only before a kernel that touches what another wrote, or
-    writes what another read, since the last one. Collectives meet at their start. Functions end with nothing pending.
+    `(frame, thread, rows, memory of the frame, arguments..., results...)`. `rows` is one more than the largest element of the entry's input `last`, all
+    where it has none. Threads meet at a barrier only before a kernel that touches what another wrote, or writes what another read, since the last one. Collectives meet at their start. Functions end with nothing pending.
 
     Runs after `tp-lower-kernels`.
   }];

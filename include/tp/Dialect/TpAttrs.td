@@ -98,11 +98,11 @@ def Tp_RotaryAttr : Tp_Attr<"Rotary", "rotary"> {
   let description = [{
     `base` (theta); the first `dim` elements of a head rotate (0: all); `interleaved`: pairs are (2i, 2i+1) instead of (i, i + dim/2). Scaling:
     `linear` divides positions by `factor`; `llama3` scales the low frequencies by `factor`, smoothly between `low` and `high` periods in an original
-    context of `context` tokens.
+    context of `context` tokens; `yarn` does so linearly between the pairs that have as many periods there (its factor of the scores is attention's `scale`).
 
     Example: `#tp.rotary<base = 100000.0, interleaved>`, `#tp.rotary<base = 500000.0, llama3, factor = 8.0, low = 1.0, high = 4.0, context = 8192>`.
 
-    Constraints: (C1) `base` is positive; (C2) `dim` is even; (C3) `factor` is positive; (C4) llama3 has `high` > `low` > 0 and `context` > 0.
+    Constraints: (C1) `base` is positive; (C2) `dim` is even; (C3) `factor` is positive; (C4) llama3 and yarn have `high` > `low` > 0 and `context` > 0.
   }];
   let parameters = (ins APFloatParameter<"">:$base, "int64_t":$dim, "bool":$interleaved, "::mlir::StringAttr":$scaling,
       APFloatParameter<"">:$factor, APFloatParameter<"">:$low, APFloatParameter<"">:$high, "int64_t":$originalContext);

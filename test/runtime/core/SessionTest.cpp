@@ -231,7 +231,7 @@ TEST(Encoder, WithoutLengthsTakesFullRowsAlone) {
   }
 }
 
-TEST(Chunks, LittlePaddingIsPreferredToManyChunks) {
+TEST(Chunks, PaddingIsPreferredToManyChunks) {
   Manifest manifest;
   manifest.maxSeq = 256;
   for (int rows : {128, 16})
@@ -242,7 +242,8 @@ TEST(Chunks, LittlePaddingIsPreferredToManyChunks) {
   EXPECT_EQ(rows(0, 300), 128);
   EXPECT_EQ(rows(0, 128), 128);
   EXPECT_EQ(rows(0, 100), 128);
-  EXPECT_EQ(rows(0, 40), 16);
+  EXPECT_EQ(rows(0, 32), 128);
+  EXPECT_EQ(rows(0, 31), 16);
   EXPECT_EQ(rows(0, 16), 16);
   EXPECT_EQ(rows(0, 1), 16);
   EXPECT_EQ(rows(144, 100), 16); // 128 more would leave the cache

@@ -41,9 +41,10 @@ protected:
     return shell(environment + " " TP_RUN_BINARY " " + package + " " + arguments);
   }
   Outcome mpirun(int ranks, const std::string &arguments, const std::string &environment = "") {
-    return shell("OMPI_MCA_btl_vader_single_copy_mechanism=none " + environment +
-                 " mpirun --oversubscribe --allow-run-as-root --bind-to none -n " + std::to_string(ranks) +
-                 " " TP_RUN_BINARY " " + package + " " + arguments);
+    // A folder of its own: Open MPI's default one is shared, and one run may remove it while another makes it.
+    return shell("OMPI_MCA_btl_vader_single_copy_mechanism=none OMPI_MCA_orte_tmpdir_base=" + scratch.path + " " +
+                 environment + " mpirun --oversubscribe --allow-run-as-root --bind-to none -n " +
+                 std::to_string(ranks) + " " TP_RUN_BINARY " " + package + " " + arguments);
   }
   static bool hasMpi() {
     auto folder = std::filesystem::path(TP_RUN_BINARY).parent_path();

@@ -16,13 +16,15 @@ TEST(Chat, FamiliesAreKnownByTheirMarkers) {
   EXPECT_EQ(recogniseChat("[INST]"), ChatFamily::Mistral);
   EXPECT_EQ(recogniseChat("<start_of_turn> <end_of_turn>"), ChatFamily::Gemma);
   EXPECT_EQ(recogniseChat("<|user|> <|end|> <|assistant|>"), ChatFamily::Phi);
+  EXPECT_EQ(recogniseChat("<|im_start|> <|im_sep|> <|im_end|>"), ChatFamily::Phi);
+  EXPECT_EQ(recogniseChat("<|user|> eos_token <|assistant|>"), ChatFamily::Zephyr);
 }
 
 TEST(Chat, OthersAreNotGuessed) {
   EXPECT_EQ(recogniseChat(""), std::nullopt);
   EXPECT_EQ(recogniseChat("### Instruction:"), std::nullopt);
-  EXPECT_EQ(recogniseChat("<|user|> <|assistant|>"), std::nullopt);             // Zephyr
-  EXPECT_EQ(recogniseChat("<|im_start|> <|im_sep|> <|im_end|>"), std::nullopt); // Phi 4
+  EXPECT_EQ(recogniseChat("<|user|> <|assistant|>"), std::nullopt); // what ends a message?
+  EXPECT_EQ(recogniseChat("[SYSTEM_PROMPT] [INST]"), std::nullopt); // has the day's date in it
 }
 
 TEST(Chat, DefaultSystemMessageComesFromTheTemplate) {
@@ -46,9 +48,9 @@ TEST(Chat, MessagesOutOfOrderAreAnError) {
 TEST(Chat, BrokenTemplatesDoNotCrash) {
   std::string text =
       "{{ bos_token + '[INST] \\' + \"[/INST]\\n\" eos_token content {{ '<|im_start|>system\\n<|im_end|>' }} "
-      "Cutting Knowledge Date: {% set date_string = '";
+      "Cutting Knowledge Date: {% set date_string = '<|user|><|assistant|>\n";
   std::vector<ChatMessage> messages = {{"user", "Hi"}, {"assistant", "x"}, {"user", "y"}};
   for (size_t length = 0; length <= text.size(); ++length)
-    for (int family = 0; family < 6; ++family)
+    for (int family = 0; family < 7; ++family)
       renderChat(static_cast<ChatFamily>(family), text.substr(0, length), {"<s>", "</s>"}, messages);
 }

@@ -72,6 +72,12 @@ TEST(GgufConfig, readsRopeScaling) {
   auto factors = open(llamaGguf().tensor("rope_freqs.weight", {4}, 0, floats({1, 2, 3, 4})));
   EXPECT_EQ(factors->config().ropeScaling.type, RopeScaling::Type::Factors);
   EXPECT_EQ(factors->config().ropeScaling.factorsTensor, "rope_freqs.weight");
+  // Frequencies that turn less than once in 8192 positions are divided by 8, those that turn four times are kept.
+  auto llama3 = open(
+      llamaGguf().f32("llama.rope.freq_base", 500000).tensor("rope_freqs.weight", {4}, 0, floats({1, 1, 2.69453f, 8})));
+  EXPECT_EQ(llama3->config().ropeScaling.type, RopeScaling::Type::Llama3);
+  EXPECT_EQ(llama3->config().ropeScaling.factor, 8);
+  EXPECT_EQ(llama3->config().ropeScaling.originalContext, 8192);
   auto other = open(llamaGguf().text("llama.rope.scaling.type", "longrope"));
   EXPECT_EQ(other->config().ropeScaling.type, RopeScaling::Type::Other);
   EXPECT_EQ(other->config().ropeScaling.name, "longrope");

@@ -180,6 +180,15 @@ TEST(GgufErrors, alignmentThatIsNoPowerOfTwo) {
   expectContains(errorOf(llamaGguf().u32("general.alignment", 0)), "power of two");
 }
 
-TEST(GgufErrors, partOfASplitModel) { expectContains(errorOf(llamaGguf().u32("split.count", 3)), "one part of 3"); }
+TEST(GgufErrors, partOfASplitModel) {
+  expectContains(errorOf(llamaGguf().u32("split.count", 3)),
+                 "expected the first of 3 parts, a file NAME-00001-of-00003.gguf");
+  expectContains(errorOf(llamaGguf().u32("split.count", 3000000)), "split.count");
+  TempDir folder;
+  std::string first = folder.write("m-00001-of-00002.gguf", llamaGguf().u32("split.count", 2).build());
+  expectContains(openError(first), "m-00002-of-00002.gguf");
+  folder.write("m-00002-of-00002.gguf", llamaGguf().u32("split.count", 2).build());
+  expectContains(openError(first), "found 'token_embd.weight' twice");
+}
 
 } // namespace
