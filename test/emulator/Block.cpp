@@ -6,6 +6,7 @@
 #include <cstdio>
 #include <cstring>
 #include <sched.h>
+#include <thread>
 #include <utility>
 
 namespace tp::emu {
@@ -27,6 +28,19 @@ Fiber *takeFiber() {
 
 void giveFiber(Fiber *fiber) { freeFibers.push_back(fiber); }
 
+// Lanes are large, and most launches have many blocks of one size.
+thread_local std::vector<std::vector<Lane>> freeLanes;
+
+std::vector<Lane> takeLanes(size_t count) {
+  if (freeLanes.empty() || freeLanes.back().size() != count) {
+    freeLanes.clear();
+    return std::vector<Lane>(count);
+  }
+  std::vector<Lane> lanes = std::move(freeLanes.back());
+  freeLanes.pop_back();
+  return lanes;
+}
+
 std::string text(const Dim3 &d) {
   return "(" + std::to_string(d[0]) + "," + std::to_string(d[1]) + "," + std::to_string(d[2]) + ")";
 }
@@ -42,9 +56,11 @@ std::string hexMask(uint32_t mask) {
 Lane &currentLane() { return *current; }
 
 Block::Block(Launch &launch, Dim3 index)
-    : launch(launch), index(index), lanes(size_t(launch.block[0]) * launch.block[1] * launch.block[2]),
+    : launch(launch), index(index), lanes(takeLanes(size_t(launch.block[0]) * launch.block[1] * launch.block[2])),
       sharedMemory(launch.kernel->staticShared + launch.sharedBytes), touches(sharedMemory.size()),
-      warpEpoch((lanes.size() + 31) / 32, 1), alive(lanes.size()) {
+      warps((lanes.size() + 31) / 32), alive(lanes.size()) {
+  if (lanes.size() % 32)
+    warps.back().blocked = ~0u << lanes.size() % 32;
   for (uint32_t i = 0; i < lanes.size(); ++i) {
     Lane &lane = lanes[i];
     lane.tid = {i % launch.block[0], i / launch.block[0] % launch.block[1], i / launch.block[0] / launch.block[1]};
@@ -54,6 +70,8 @@ Block::Block(Launch &launch, Dim3 index)
     lane.shared = sharedMemory.data();
     lane.block = this;
     lane.number = i;
+    lane.exited = lane.spinning = false;
+    lane.meeting.kind = Meeting::none;
     ready.push_back(&lane);
   }
   for (auto [begin, end] : launch.kernel->gaps)
@@ -65,6 +83,8 @@ Block::~Block() {
   for (Lane &lane : lanes)
     if (lane.fiber)
       giveFiber(lane.fiber);
+  if (alive == 0) // else they are in the midst of something
+    freeLanes.push_back(std::move(lanes));
 }
 
 void Block::entry(void *argument) {
@@ -73,6 +93,7 @@ void Block::entry(void *argument) {
   if (!lane.copies.empty())
     lane.block->fail(lane, 0, "ends while its cp.async copies are under way");
   lane.exited = true;
+  lane.block->block(lane);
   --lane.block->alive;
   lane.fiber->yield();
 }
@@ -85,15 +106,28 @@ void Block::resume(Lane &lane) {
   lane.spinning = false;
   current = &lane;
   lane.fiber->resume();
+  Lane &last = *current; // others may have run meanwhile
   current = nullptr;
-  if (lane.exited) {
-    giveFiber(lane.fiber);
-    lane.fiber = nullptr;
+  spins = last.spinning ? spins + 1 : 0;
+  if (last.exited) {
+    giveFiber(last.fiber);
+    last.fiber = nullptr;
   }
 }
 
+void Block::suspend(Lane &lane) {
+  if (ready.empty() || !ready.front()->fiber)
+    return lane.fiber->yield();
+  Lane &next = *ready.front();
+  ready.pop_front();
+  next.spinning = false;
+  spins = 0;
+  current = &next;
+  lane.fiber->pass(*next.fiber);
+}
+
 Block::Result Block::run() {
-  size_t spins = 0;
+  spins = 0;
   while (!broken) {
     if (ready.empty()) {
       if (alive == 0)
@@ -107,7 +141,6 @@ Block::Result Block::run() {
     Lane &lane = *ready.front();
     ready.pop_front();
     resume(lane);
-    spins = lane.spinning ? spins + 1 : 0;
     // Everyone who can run has looked at memory in vain.
     if (spins > 2 * ready.size() + 2)
       return spinning;
@@ -160,28 +193,27 @@ void Block::checkMask(Lane &lane, uint32_t site, uint32_t mask) {
   }
 }
 
-void Block::meetWarp(Lane &lane, uint32_t site, uint32_t mask, const std::function<void(Lane **)> &finish) {
-  checkMask(lane, site, mask);
+bool Block::arrive(Lane &lane, uint32_t site, uint32_t mask) {
+  Warp &warp = warps[lane.warp()];
+  const uint32_t bit = 1u << lane.lane();
+  const bool asTheOthers = !(warp.arrived & mask) || (warp.site == site && warp.mask == mask);
+  if (!(mask & bit) || (mask & warp.blocked) || !asTheOthers)
+    checkMask(lane, site, mask);
   lane.meeting.kind = Meeting::warp;
-  lane.meeting.site = site;
-  lane.meeting.mask = mask;
-  Lane *all[32] = {};
-  bool complete = true;
-  for (uint32_t i = 0; i < 32; ++i)
+  warp.site = lane.meeting.site = site;
+  warp.mask = lane.meeting.mask = mask;
+  warp.arrived |= bit;
+  return (warp.arrived & mask) == mask;
+}
+
+void Block::release(Lane &last, uint32_t mask) {
+  warps[last.warp()].arrived &= ~mask;
+  for (uint32_t i = 32; i-- > 0;)
     if (mask >> i & 1) {
-      all[i] = &lanes[lane.warp() * 32 + i];
-      complete &= all[i]->meeting.kind == Meeting::warp;
-    }
-  if (!complete) {
-    lane.fiber->yield();
-    return;
-  }
-  finish(all);
-  for (Lane *peer : all)
-    if (peer) {
-      peer->meeting.kind = Meeting::none;
-      if (peer != &lane)
-        ready.push_back(peer);
+      Lane &lane = lanes[last.warp() * 32 + i];
+      lane.meeting.kind = Meeting::none;
+      if (&lane != &last)
+        ready.push_front(&lane);
     }
 }
 
@@ -190,7 +222,8 @@ void Block::meetBarrier(Lane &lane, uint32_t site, uint32_t number, bool aligned
   lane.meeting.site = site;
   lane.meeting.mask = number;
   lane.meeting.aligned = aligned;
-  lane.fiber->yield();
+  block(lane);
+  suspend(lane);
 }
 
 // All threads of the block must stand at the same barrier.
@@ -205,6 +238,7 @@ bool Block::releaseBarrier() {
   }
   for (Lane &lane : lanes) {
     lane.meeting.kind = Meeting::none;
+    warps[lane.warp()].blocked &= ~(1u << lane.lane());
     ready.push_back(&lane);
   }
   ++epoch;
@@ -236,7 +270,7 @@ const char *Block::hazard(const Touch &touch, const Lane &lane, Access kind) con
     if (by == 0 || by == lane.number + 1 || when != epoch)
       return false;
     const Lane *peer = owner(by);
-    return !peer || peer->warp() != lane.warp() || warpWhen == warpEpoch[lane.warp()];
+    return !peer || peer->warp() != lane.warp() || warpWhen == warps[lane.warp()].epoch;
   };
   if (unordered(touch.writer, touch.writerEpoch, touch.writerWarp))
     return kind == Access::read ? "that another thread writes" : "that another thread writes too";
@@ -276,7 +310,7 @@ char *Block::accessShared(Lane &lane, const char *p, uint64_t bytes, Access kind
       lane.suspect = {p, std::vector<char>(p, p + bytes), site, problem};
     }
     const auto me = uint16_t(lane.number + 1);
-    const uint32_t warp = warpEpoch[lane.warp()];
+    const uint32_t warp = warps[lane.warp()].epoch;
     if (kind != Access::read) {
       touch.writer = me, touch.writerEpoch = epoch, touch.writerWarp = warp;
       touch.state = Memory::written;
@@ -298,6 +332,7 @@ bool runLaunch(Launch &launch) {
   using Time = std::chrono::steady_clock;
   constexpr auto deadline = std::chrono::seconds(20);
   constexpr size_t resident = 64;
+  launch.order = Order(launch.op);
   const uint64_t count = uint64_t(launch.grid[0]) * launch.grid[1] * launch.grid[2];
   uint64_t next = 0;
   std::deque<std::unique_ptr<Block>> blocks;
@@ -324,8 +359,12 @@ bool runLaunch(Launch &launch) {
     blocks.push_back(std::move(block));
     if (++idle <= blocks.size() + 1)
       continue;
-    sched_yield();
-    if (Time::now() - since > deadline) {
+    const auto waited = Time::now() - since;
+    if (waited < std::chrono::microseconds(200)) // another rank's thread is about to write, or wants this CPU
+      sched_yield();
+    else
+      std::this_thread::sleep_for(std::chrono::microseconds(100));
+    if (waited > deadline) {
       launch.problem = "kernel '" + launch.kernel->name + "' waits for memory that nobody writes";
       return false;
     }

@@ -5,10 +5,10 @@
 
 #include "Fiber.h"
 #include "Memory.h"
+#include "Timeline.h"
 
 #include <array>
 #include <deque>
-#include <functional>
 #include <memory>
 #include <vector>
 
@@ -25,6 +25,7 @@ struct Launch {
   uint32_t sharedBytes = 0; // dynamic
   std::vector<uint64_t> arguments;
   OpId op = 0;
+  Order order{0};      // op's, while it runs
   std::string problem; // the first error
 };
 
@@ -77,7 +78,15 @@ public:
   // For code that runs on a fiber:
   // Meets the lanes of `mask`; the last to come calls `finish` with all of them (by lane number, null where not in the
   // mask).
-  void meetWarp(Lane &lane, uint32_t site, uint32_t mask, const std::function<void(Lane **)> &finish);
+  template <typename F> void meetWarp(Lane &lane, uint32_t site, uint32_t mask, F finish) {
+    if (!arrive(lane, site, mask))
+      return suspend(lane);
+    Lane *all[32];
+    for (uint32_t i = 0; i < 32; ++i)
+      all[i] = mask >> i & 1 ? &lanes[lane.warp() * 32 + i] : nullptr;
+    finish(all);
+    release(lane, mask);
+  }
   void meetBarrier(Lane &lane, uint32_t site, uint32_t number, bool aligned);
   void spin(Lane &lane); // lets others run
   [[noreturn]] void fail(Lane &lane, uint32_t site, const std::string &what);
@@ -89,7 +98,7 @@ public:
   }
   void setShared(const char *p, uint64_t bytes, uint8_t state);
   // A meeting that orders the warp's accesses to memory.
-  void orderWarp(const Lane &lane) { ++warpEpoch[lane.warp()]; }
+  void orderWarp(const Lane &lane) { ++warps[lane.warp()].epoch; }
 
   Launch &launch;
 
@@ -100,8 +109,20 @@ private:
     uint32_t writerEpoch = 0, readerEpoch = 0, writerWarp = 0, readerWarp = 0;
     uint8_t state = Memory::fresh;
   };
+  // From the lane's fiber: goes on with another that can run, or the scheduler.
+  void suspend(Lane &lane);
   static void entry(void *lane);
   void resume(Lane &lane);
+  // What a warp's lanes do, a bit each; `site` and `mask` are those of the last to arrive at a meeting.
+  struct Warp {
+    uint32_t arrived = 0, blocked = 0; // at a meeting; ended, at a barrier or not there
+    uint32_t site = 0, mask = 0;
+    uint32_t epoch = 1; // counts the meetings that order memory
+  };
+  // True: the lane is the last of its meeting.
+  bool arrive(Lane &lane, uint32_t site, uint32_t mask);
+  void release(Lane &last, uint32_t mask);
+  void block(Lane &lane) { warps[lane.warp()].blocked |= 1u << lane.lane(); }
   void checkMask(Lane &lane, uint32_t site, uint32_t mask);
   bool releaseBarrier();
   void reportStuck();
@@ -110,13 +131,13 @@ private:
   const Lane *owner(uint16_t plusOne) const { return plusOne == 0xffff ? nullptr : &lanes[plusOne - 1u]; }
 
   const Dim3 index;
-  std::vector<Lane> lanes;
-  std::deque<Lane *> ready;
+  std::vector<Lane> lanes;  // taken from a block that has ended, where there is one
+  std::deque<Lane *> ready; // those of a warp that has met come first: their stacks are warm
   std::vector<char> sharedMemory;
   std::vector<Touch> touches;
-  std::vector<uint32_t> warpEpoch; // counts the meetings of each warp
-  uint32_t epoch = 1;              // counts barriers
-  size_t alive = 0;
+  std::vector<Warp> warps;
+  uint32_t epoch = 1;          // counts barriers
+  size_t alive = 0, spins = 0; // spins: lanes in a row that only looked at memory
   bool broken = false;
 };
 

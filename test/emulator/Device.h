@@ -9,6 +9,7 @@
 #include "device/cuda/CudaTypes.h"
 
 #include <condition_variable>
+#include <functional>
 #include <map>
 #include <mutex>
 #include <set>

@@ -63,5 +63,9 @@ void Fiber::start(void (*entry)(void *), void *argument) {
 
 void Fiber::resume() { tp_emu_switch(&outside, inside); }
 void Fiber::yield() { tp_emu_switch(&inside, outside); }
+void Fiber::pass(Fiber &to) {
+  to.outside = outside;
+  tp_emu_switch(&inside, to.inside);
+}
 
 } // namespace tp::emu

@@ -20,6 +20,8 @@ public:
   void start(void (*entry)(void *), void *argument);
   void resume(); // from the scheduler
   void yield();  // from the fiber
+  // From the fiber: goes on with another instead, which then stands for this one before the scheduler.
+  void pass(Fiber &to);
   bool owns(const void *p) const { return p >= stack && p < static_cast<char *>(stack) + fiberStack; }
 
 private:

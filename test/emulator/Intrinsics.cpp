@@ -58,6 +58,10 @@ void tpEmuStored(Lane *lane) { lane->block->stored(*lane); }
 char *tpEmuGlobal(Lane *lane, char *p, uint64_t bytes, uint32_t align, uint32_t kind, uint32_t site) {
   if (bytes == 0)
     return p;
+  const auto address = reinterpret_cast<uint64_t>(p);
+  if (address % align == 0 && kind != 's')
+    if (char *host = Memory::get().quickAccess(address, bytes, accessOf(kind), lane->block->launch.order))
+      return host;
   if (lane->block->inShared(p))
     return tpEmuShared(lane, p, bytes, align, kind, site);
   if (lane->fiber->owns(p))
@@ -68,8 +72,8 @@ char *tpEmuGlobal(Lane *lane, char *p, uint64_t bytes, uint32_t align, uint32_t 
   // An atomic store initialises; it is not ordered by streams.
   Memory &memory = Memory::get();
   std::string problem;
-  char *host = memory.access(reinterpret_cast<uint64_t>(p), bytes, accessOf(kind),
-                             kind == 's' ? 0 : lane->block->launch.op, problem);
+  Order none(0);
+  char *host = memory.access(address, bytes, accessOf(kind), kind == 's' ? none : lane->block->launch.order, problem);
   if (!host)
     lane->block->fail(*lane, site, problem);
   return host;

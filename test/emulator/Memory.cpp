@@ -119,48 +119,60 @@ std::string Memory::explain(uint64_t address, uint64_t bytes, Access kind) {
          std::to_string(it->second) + " bytes";
 }
 
-bool Memory::note(Last &last, Access kind, OpId op, std::string &problem) {
-  const Timeline &timeline = Timeline::get();
-  // Neighbouring bytes mostly have the same last operation.
-  thread_local OpId knownFirst = 0, knownSecond = 0;
-  auto before = [&](OpId other) {
-    if (other == 0 || (other == knownFirst && op == knownSecond))
-      return true;
-    if (!timeline.before(other, op))
-      return false;
-    knownFirst = other, knownSecond = op;
-    return true;
-  };
+bool Memory::note(Last &last, Access kind, Order &order, std::string &problem) {
   auto conflict = [&](OpId other, const char *how) {
-    if (before(other))
+    if (order.after(other))
       return false;
-    problem = std::string("a missing stream dependency: not ordered after ") + timeline.describe(other) + ", which " +
-              how + " it";
+    problem = std::string("a missing stream dependency: not ordered after ") + Timeline::get().describe(other) +
+              ", which " + how + " it";
     return true;
   };
-  if (last.writer != op) {
-    if (conflict(last.writer, "writes"))
-      return false;
-    if (kind != Access::read)
-      last.writer = op;
-  }
+  if (conflict(last.writer, "writes"))
+    return false;
   if (kind == Access::read) {
-    if (last.reader != op && last.otherReader != op) {
-      if (before(last.reader))
-        last.reader = op;
-      else
-        last.otherReader = op;
-    }
+    if (last.reader != order.op && last.otherReader != order.op)
+      (order.after(last.reader) ? last.reader : last.otherReader) = order.op;
     return true;
   }
   for (OpId reader : {last.reader, last.otherReader})
-    if (reader != op && conflict(reader, "reads"))
+    if (conflict(reader, "reads"))
       return false;
-  last.reader = last.otherReader = 0;
+  last = {order.op, 0, 0, 0};
   return true;
 }
 
+char *Memory::quickAccess(uint64_t address, uint64_t bytes, Access kind, Order &order) {
+  constexpr uint64_t allWritten = 0x0101010101010101 * written;
+  const uint64_t offset = address - base;
+  if (offset >= maxDevices * window || bytes > 16 || offset % granule + bytes > granule || kind == Access::atomic)
+    return nullptr;
+  uint64_t low = allWritten, high = allWritten;
+  if (bytes == 16)
+    std::memcpy(&high, shadow + offset + 8, 8);
+  std::memcpy(&low, shadow + offset, bytes >= 8 ? 8 : bytes);
+  if (low != allWritten || high != allWritten || (bytes > 8 && bytes != 16))
+    return nullptr;
+  Last &last = lasts[offset / granule];
+  if (!order.after(last.writer))
+    return nullptr;
+  if (kind == Access::write) {
+    if (!order.after(last.reader) || !order.after(last.otherReader))
+      return nullptr;
+    last = {order.op, 0, 0, 0};
+  } else if (last.reader != order.op) {
+    if (!order.after(last.reader))
+      return nullptr;
+    last.reader = order.op;
+  }
+  return host(address);
+}
+
 char *Memory::access(uint64_t address, uint64_t bytes, Access kind, OpId op, std::string &problem) {
+  Order order(op);
+  return access(address, bytes, kind, order, problem);
+}
+
+char *Memory::access(uint64_t address, uint64_t bytes, Access kind, Order &order, std::string &problem) {
   if (!isDevice(address) || address - base + bytes > maxDevices * window) {
     problem = "uses " + hex(address) + ": no device address";
     return nullptr;
@@ -176,9 +188,9 @@ char *Memory::access(uint64_t address, uint64_t bytes, Access kind, OpId op, std
     std::memset(state, written, bytes);
   const uint64_t first = (address - base) / granule, last = (address - base + bytes - 1) / granule;
   // Operations that meet through atomics are not ordered by streams.
-  if (kind != Access::atomic && op != 0)
+  if (kind != Access::atomic && order.op != 0)
     for (uint64_t i = first; i <= last; ++i)
-      if (!note(lasts[i], kind, op, problem)) {
+      if (!note(lasts[i], kind, order, problem)) {
         problem = std::string(reads ? "reads " : "writes ") + hex(address) + " with " + problem;
         return nullptr;
       }

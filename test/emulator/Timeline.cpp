@@ -50,6 +50,13 @@ void Timeline::acquire(OpId op, const Clock &clock) {
   join(ops[op].clock, clock);
 }
 
+bool Order::ask(OpId first) {
+  if (!Timeline::get().before(first, op))
+    return false;
+  known[first % slots] = first;
+  return true;
+}
+
 Clock Timeline::clockOf(OpId op) const {
   std::shared_lock<std::shared_mutex> lock(guard);
   return ops[op].clock;

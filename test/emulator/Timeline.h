@@ -40,6 +40,19 @@ private:
   int streams = 0;
 };
 
+// An operation that asks what came before it. The answer yes stays, so it is kept.
+class Order {
+public:
+  explicit Order(OpId op) : op(op) {}
+  OpId op;
+  bool after(OpId first) { return first == 0 || first == op || known[first % slots] == first || ask(first); }
+
+private:
+  static constexpr size_t slots = 64;
+  bool ask(OpId first);
+  OpId known[slots] = {};
+};
+
 } // namespace tp::emu
 
 #endif
