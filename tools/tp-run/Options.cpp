@@ -19,7 +19,13 @@ constexpr const char *environment =
     "Environment:\n"
     "  TP_TIMEOUT   seconds after which a rank that does not arrive counts as stalled (default 120)\n"
     "  TP_PIN=0     do not pin threads to CPUs\n"
-    "  TP_COMM_MPI  file of the MPI plugin, where it is not beside tp-run or in ../lib";
+    "  TP_COMM_MPI  file of the MPI plugin, where it is not beside tp-run or in ../lib\n"
+    "For GPUs:\n"
+    "  CUDA_VISIBLE_DEVICES  the GPUs to use, as everywhere; rank r takes the r-th of them\n"
+    "  TP_CUDA_SHARE=1       ranks may share one GPU where there are fewer than ranks\n"
+    "  TP_CUDA_GRAPHS=0      launch each step's kernels one by one, not as a CUDA graph\n"
+    "  TP_CUDA_LIBRARIES     folder of libcuda, libcublasLt and libnccl, instead of where the loader looks\n"
+    "  TP_PROGRESS=0|1       never or always say how much of the weights is on the GPUs (default: on a terminal)";
 
 // Prompts of all kinds share one list, for their order on the command line is the order of the output.
 void addPrompts(CLI::App &app, Options &options) {

@@ -2,6 +2,7 @@
 // printed.
 #include "Options.h"
 #include "Printer.h"
+#include "Progress.h"
 #include "Stats.h"
 #include "comm/Transport.h"
 #include "core/Error.h"
@@ -33,6 +34,7 @@ struct Run {
   Print print = Print::ids;
   std::optional<rt::OutputFile> statsFile, outputFile;
   double loadSeconds = 0;
+  std::optional<Progress> progress; // of the process that reports
 
   bool isRoot() const { return !transport || transport->rank == 0; }
 };
@@ -116,7 +118,12 @@ void prepare(Run &run) {
     if (!run.options.output.empty())
       run.outputFile.emplace(run.options.output);
   }
-  run.session = std::make_unique<rt::Session>(run.package, rt::EngineOptions{run.options.threads, run.transport});
+  rt::EngineOptions options{run.options.threads, run.transport};
+  if (run.isRoot()) {
+    run.progress.emplace(run.transport ? 1 : size_t(ranks));
+    options.onLoad = [&run](int rank, int64_t done, int64_t total) { run.progress->update(rank, done, total); };
+  }
+  run.session = std::make_unique<rt::Session>(run.package, options);
   run.loadSeconds = std::chrono::duration<double>(Clock::now() - begin).count();
 }
 

@@ -44,6 +44,8 @@ protected:
     return launch.problem;
   }
   void expectProblem(const std::string &problem, std::initializer_list<const char *> parts) {
+    for (const char *part : {"kernel '", ", block (", ", thread (", ", IR line "})
+      EXPECT_NE(problem.find(part), std::string::npos) << "no '" << part << "' in: " << problem;
     for (const char *part : parts)
       EXPECT_NE(problem.find(part), std::string::npos) << "no '" << part << "' in: " << problem;
   }

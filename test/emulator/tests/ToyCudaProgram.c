@@ -1,5 +1,6 @@
 // The host program of the toy package for GPUs: two layers of features that the ranks sum, a GEMM to logits, and for
-// the entries that return a token a gather of the logits' slices on the communication stream.
+// the entries that return a token a gather of the logits' slices on the communication stream. TOY_RACE_BEFORE and
+// TOY_RACE_AFTER forget to wait for what comes before the gather, and for the gather.
 #include "tp_cuda.h"
 
 enum { store, features, add, slice, best }; // kernels
@@ -33,10 +34,14 @@ static void token(tp_cuda_frame *f, uint64_t rows) {
   logits(f, rows);
   launch(f, slice, (uint64_t[]){0, f->weights, at + logitsAt, at + sliceAt});
   f->record(f, TP_CUDA_COMPUTE, sliced);
+#ifndef TOY_RACE_BEFORE
   f->wait(f, TP_CUDA_COMMUNICATION, sliced);
+#endif
   f->collective(f, TP_CUDA_COMMUNICATION, gatherLogits, at + sliceAt, at + allAt);
   f->record(f, TP_CUDA_COMMUNICATION, gathered);
+#ifndef TOY_RACE_AFTER
   f->wait(f, TP_CUDA_COMPUTE, gathered);
+#endif
   launch(f, best, (uint64_t[]){0, at + allAt, at + tokenAt});
 }
 
