@@ -40,8 +40,8 @@ protected:
   }
   // Fills in code, out and err.
   void run(const std::string &environment, const std::string &libraries = TP_EMULATOR_FOLDER) {
-    const std::string command = "TP_CUDA_LIBRARIES=" + libraries + " TP_EMU_IR=" + toyKernelFiles() + " " +
-                                environment + " " TP_RUN_BINARY " " + package +
+    const std::string command = "TP_EMU_DEVICES=1 TP_CUDA_LIBRARIES=" + libraries + " TP_EMU_IR=" + toyKernelFiles() +
+                                " " + environment + " " TP_RUN_BINARY " " + package +
                                 " --prompt-ids 3,1,4 --max-tokens 3 --print ids >" + folder + "/out 2>" + folder +
                                 "/err </dev/null";
     const int status = std::system(command.c_str());
