@@ -1,0 +1,165 @@
+"""Packages for GPUs on the emulated device: the real model's tokens and small random models' logits equal those of the
+CPU target, for ranks on one GPU and on one each; bad input of both tools ends in one clear error."""
+
+import os
+
+import numpy as np
+
+# first: it makes test/reference importable
+from bad_input_test import check_compile, expect_error
+from common import Suite, compile_model, expect, expect_close, expect_tokens, parse_ids, read_logits, run, run_ok
+
+import random_gguf
+
+CUDA = ["--target", "cuda", "--gpu-arch", "sm_80", "--emit-kernel-ir"]
+TOKENS = 8
+TIMEOUT = 240
+
+
+def environment(suite, package, devices=1, **more):
+    """Of tp-run on the emulated device; ranks share it where there is one."""
+    emulator = suite.options.build / "emulator"
+    return os.environ | {
+        "TP_CUDA_LIBRARIES": str(emulator),
+        "TP_EMU_IR": f"{package}/kernels.sm_80.ll:{emulator}/meet.ll",
+        "TP_EMU_DEVICES": str(devices),
+        "TP_CUDA_SHARE": "1" if devices == 1 else "0",
+        **more,
+    }
+
+
+def command(suite, package, prompt, *flags):
+    ids = ",".join(map(str, prompt))
+    return [suite.tool("tp-run"), package, "--prompt-ids", ids, "--print", "ids", "--max-tokens", TOKENS, *flags]
+
+
+class Both:
+    """A model as a package for CPUs and one for GPUs."""
+
+    def __init__(self, suite, model, name, *flags):
+        self.suite = suite
+        self.cpu, self.gpu = suite.scratch / f"{name}.cpu", suite.scratch / f"{name}.gpu"
+        compile_model(suite, model, self.cpu, *flags)
+        compile_model(suite, model, self.gpu, *flags, *CUDA)
+
+    def tokens(self, prompt, devices, *flags, **more):
+        """Ids on the GPU, which must be those on the CPU."""
+        expected = parse_ids(run_ok(command(self.suite, self.cpu, prompt, *flags), TIMEOUT).stdout)
+        env = environment(self.suite, self.gpu, devices, **more)
+        found = parse_ids(run_ok(command(self.suite, self.gpu, prompt, *flags), TIMEOUT, env=env).stdout)
+        expect(len(expected[0]) == TOKENS, f"expected {TOKENS} tokens from the CPU, found {len(expected[0])}")
+        expect_tokens(found, expected, "tokens")
+
+    def logits(self, prompt, devices, tolerance):
+        """Of all positions, within an absolute + relative tolerance of the CPU's."""
+        found = []
+        for package, env in ((self.cpu, None), (self.gpu, environment(self.suite, self.gpu, devices))):
+            output = self.suite.scratch / "logits.npy"
+            run_ok(command(self.suite, package, prompt, "--output", output), TIMEOUT, env=env)
+            found.append(np.array(read_logits(output, len(prompt))))
+        expect_close(found[1], found[0], "logits", tolerance)
+
+
+def check_real(suite, ranks, devices):
+    """The whole model, all 30 layers."""
+    both = Both(suite, suite.model, f"real{ranks}", "--mesh", f"tp={ranks}", "--dtype", "bf16", "--max-seq", 64)
+    both.tokens([504, 3575, 282, 4649, 314], devices, "--ignore-eos")
+
+
+def test_real(suite):
+    for ranks, devices in ((1, 1), (2, 1), (3, 3)):
+        suite.check(f"SmolLM2 tp={ranks}, {devices} GPUs", check_real, suite, ranks, devices)
+
+
+def check_random(suite, model, ranks, devices, dtype):
+    both = Both(suite, model, "random", "--mesh", f"tp={ranks}", "--dtype", dtype)
+    prompt = [5, 17, 42, 1, 9, 33, 2, 8, 71, 64, 3]
+    both.tokens(prompt, devices, "--ignore-eos")
+    if ranks == 2:
+        both.tokens(prompt, devices, "--ignore-eos", TP_CUDA_GRAPHS="0")
+    # Sums in another order round otherwise in bf16.
+    both.logits(prompt, devices, 1e-3 if dtype == "f32" else 3e-2)
+
+
+def test_random(suite, model):
+    for ranks in (1, 2, 3, 4):
+        for dtype, devices in (("f32", 1), ("bf16", ranks)):
+            title = f"random {dtype} tp={ranks}, {devices} GPUs"
+            suite.check(title, check_random, suite, model, ranks, devices, dtype)
+
+
+# name, flags, words of the message
+COMPILE_FLAGS = [
+    ("arch without sm_", ["--gpu-arch", "80"], ["80"]),
+    ("arch that is none", ["--gpu-arch", "sm_x"], ["sm_x"]),
+    ("arch that is too old", ["--gpu-arch", "sm_30"], ["sm_30"]),
+    ("empty list of archs", ["--gpu-arch", ","], ["gpu-arch"]),
+    ("ptxas that is not there", ["--ptxas", "/nowhere/ptxas"], ["/nowhere/ptxas"]),
+    ("ptxas that fails", ["--ptxas", "/bin/false"], ["/bin/false"]),
+    ("mesh size zero", ["--mesh", "tp=0"], ["0"]),
+    ("unknown target", ["--target", "tpu"], ["tpu"]),
+]
+
+
+def test_compile_errors(suite, model):
+    for name, flags, words in COMPILE_FLAGS:
+        base = [] if "--target" in flags else ["--target", "cuda"]
+        suite.check(f"tp-compile {name}", check_compile, suite, [model, *base, *flags], words)
+
+
+def check_run(suite, package, change, words, devices=1, **more):
+    """`change` spoils the package and returns what mends it."""
+    mend = change() if change else None
+    try:
+        env = environment(suite, package, devices, **more)
+        expect_error(run(command(suite, package, [5, 17]), 60, env=env), words)
+    finally:
+        if mend:
+            mend()
+
+
+def rewrite(path, content):
+    """A change for check_run."""
+
+    def change():
+        old = path.read_bytes()
+        path.write_bytes(content(old))
+        return lambda: path.write_bytes(old)
+
+    return change
+
+
+def test_run_errors(suite, model):
+    package = suite.scratch / "bad"
+    compile_model(suite, model, package, "--mesh", "tp=2", *CUDA, "--ptxas", "none")
+    ptx, weights, manifest = package / "kernels.sm_80.ptx", package / "weights" / "1.bin", package / "manifest.json"
+    cases = [
+        ("no driver", None, ["driver is missing", "libcuda.so.1"], 1, {"TP_CUDA_LIBRARIES": str(suite.scratch)}),
+        ("driver too old", None, ["too old for its PTX"], 2, {"TP_EMU_DRIVER": "10020"}),
+        ("arch not in the package", None, ["sm_80", "sm_75"], 2, {"TP_EMU_ARCH": "75"}),
+        ("fewer GPUs than ranks", None, ["needs 2 GPUs", "has 1"], 1, {"TP_CUDA_SHARE": "0"}),
+        ("out of device memory", None, ["weights", "arena", "100000 bytes free"], 2, {"TP_EMU_MEMORY": "100000"}),
+        ("truncated weights", rewrite(weights, lambda data: data[:-64]), ["1.bin"], 2, {}),
+        ("empty PTX", rewrite(ptx, lambda data: b""), ["kernels.sm_80.ptx", "empty"], 2, {}),
+        ("text for PTX", rewrite(ptx, lambda data: b"hello\n"), ["kernels.sm_80.ptx"], 2, {}),
+        ("manifest cut", rewrite(manifest, lambda data: data[: len(data) // 2]), ["manifest.json"], 2, {}),
+        ("program cut", rewrite(package / "program.so", lambda data: data[:200]), ["program.so"], 2, {}),
+    ]
+    for name, change, words, devices, more in cases:
+        suite.check(f"tp-run {name}", lambda c=change, w=words, d=devices, m=more: check_run(suite, package, c, w, d, **m))
+    suite.check("tp-run runs it as it was", lambda: run_ok(command(suite, package, [5, 17]), 60, env=environment(suite, package)))
+
+
+def main():
+    with Suite("cuda") as suite:
+        model = suite.scratch / "inputs" / "model.gguf"
+        model.parent.mkdir()
+        random_gguf.write(model)
+        test_compile_errors(suite, model)
+        test_run_errors(suite, model)
+        test_random(suite, model)
+        test_real(suite)
+
+
+if __name__ == "__main__":
+    main()
