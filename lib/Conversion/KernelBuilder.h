@@ -102,7 +102,7 @@ public:
 
 protected:
   // For kernels of another sort of function, without shares and scratch.
-  KernelBuilder(mlir::Location loc) : ImplicitLocOpBuilder(loc, loc.getContext()), target{} {}
+  KernelBuilder(mlir::Location loc) : ImplicitLocOpBuilder(loc, loc.getContext()), target{}, rows(0) {}
 
 private:
   mlir::func::FuncOp function;
