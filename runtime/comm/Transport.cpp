@@ -1,7 +1,6 @@
 #include "comm/Transport.h"
 
 #include "core/Barrier.h"
-#include "core/Error.h"
 
 #include <array>
 #include <cstdio>
@@ -97,6 +96,15 @@ std::string agreeOnError(const tp_transport &transport, const std::string &error
     if (const char *text = texts[size_t(rank)].data(); *text)
       return rank == 0 || std::strncmp(text, "rank ", 5) == 0 ? text : "rank " + std::to_string(rank) + ": " + text;
   return "";
+}
+
+void requireAgreement(const tp_transport *transport, const std::string &error) {
+  const std::string first = transport ? agreeOnError(*transport, error) : error;
+  if (first.empty())
+    return;
+  if (transport)
+    throw AgreedError(first);
+  throw Error(first);
 }
 
 } // namespace tp::rt

@@ -4,6 +4,7 @@
 #define TP_RT_TRANSPORT_H
 
 #include "comm/tp_transport.h"
+#include "core/Error.h"
 
 #include <string>
 
@@ -22,6 +23,15 @@ int mpiRankFromEnvironment();
 // Every rank calls it with what is wrong with it, or "". Returns the same on all: the lowest rank's error, with that
 // rank in front unless rank 0 has it, or "" when all is well.
 std::string agreeOnError(const tp_transport &transport, const std::string &error);
+
+// An error that all ranks know already: they have agreed on it.
+class AgreedError : public Error {
+  using Error::Error;
+};
+
+// Before ranks wait for each other in ways that know no failure: throws AgreedError where agreeOnError finds one.
+// Without a transport, throws Error for this rank's own.
+void requireAgreement(const tp_transport *transport, const std::string &error);
 
 } // namespace tp::rt
 

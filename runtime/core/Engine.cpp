@@ -135,7 +135,7 @@ EngineState::EngineState(std::shared_ptr<const Package> opened, EngineOptions op
   if (manifest.cuda)
     gpus = std::make_unique<cuda::Ranks>(*package, int(ranks.front()->frame.rank), int(ranks.size()),
                                          mpi ? ranks.front()->comm.get() : nullptr,
-                                         mpi ? options.transport->local_size : int(manifest.ranks), policy, fault);
+                                         options.transport, policy, fault);
 }
 
 void EngineState::choosePolicy(const EngineOptions &options, int ranksHere) {

@@ -16,6 +16,11 @@ Emulator &Emulator::get() {
   return *emulator;
 }
 
+Emulator::Emulator() {
+  if (const char *text = std::getenv("TP_EMU_FAULT")) // "cuMemAlloc 3 0", as tpEmuPlanFault
+    std::istringstream(text) >> fault.name >> fault.occurrence >> fault.variant;
+}
+
 int refuse(int code, const std::string &detail) {
   lastDetail = detail;
   return code;

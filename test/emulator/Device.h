@@ -118,6 +118,7 @@ private:
 class Emulator {
 public:
   static Emulator &get();
+  Emulator();
   std::mutex mutex;
   std::condition_variable progress;
   Settings settings;

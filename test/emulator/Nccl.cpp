@@ -1,33 +1,18 @@
-// The emulated NCCL: ranks are threads of this process. A call runs when all ranks of its communicator have come to it;
-// the first call in which they disagree is an error that names both. Groups are calls of all ranks, too.
+// The emulated NCCL: ranks are threads of this process (or processes: NcclProcesses.cpp). A call runs when all ranks of
+// its communicator have come to it; the first call in which they disagree is an error that names both. Groups are calls
+// of all ranks, too.
 #include "Api.h"
+#include "NcclCalls.h"
 
 #include <algorithm>
+#include <cstdlib>
 #include <cstring>
+#include <unistd.h>
 
 using namespace tp::emu;
 using namespace tp::rt::cuda;
 
 namespace {
-
-struct Call {
-  enum Kind { allReduce, allGather, send, recv } kind;
-  const void *src;
-  void *dst;
-  size_t count;
-  int type, op, peer;
-  size_t bytes() const { return count * (type == ncclTypeBf16 ? 2 : 4); }
-  std::string describe() const {
-    static const char *const names[] = {"all_reduce", "all_gather", "send", "recv"};
-    const char *typeName = type == ncclTypeBf16 ? "bf16" : type == ncclTypeF32 ? "f32" : "i32";
-    return std::string(names[kind]) + " of " + std::to_string(count) + " " + typeName +
-           (kind == allReduce ? op == ncclReduceSum ? ", sum" : ", max"
-            : kind >= send    ? ", peer " + std::to_string(peer)
-                              : "");
-  }
-};
-
-using Group = std::vector<Call>;
 
 struct World;
 struct Comm {
@@ -43,7 +28,8 @@ struct Arrival {
 };
 
 struct World {
-  int ranks = 0, joined = 0, left = 0;
+  std::unique_ptr<ProcessWorld> others; // set where the other ranks are processes
+  int ranks = 0, joined = 0, here = 0, left = 0;
   bool aborted = false;
   std::string problem;
   std::vector<int> devices;                         // by rank, -1: not there
@@ -62,49 +48,6 @@ struct Pending {
 };
 thread_local int depth = 0;
 thread_local std::vector<Pending> pending;
-
-float asFloat(const char *p, int type) {
-  uint32_t bits = 0;
-  if (type == ncclTypeBf16) {
-    uint16_t half;
-    std::memcpy(&half, p, 2);
-    bits = uint32_t(half) << 16;
-  } else {
-    std::memcpy(&bits, p, 4);
-  }
-  float value;
-  std::memcpy(&value, &bits, 4);
-  return value;
-}
-
-void putFloat(char *p, int type, float value) {
-  uint32_t bits;
-  std::memcpy(&bits, &value, 4);
-  if (type == ncclTypeF32) {
-    std::memcpy(p, &bits, 4);
-    return;
-  }
-  const auto half = uint16_t((bits + 0x7fff + (bits >> 16 & 1)) >> 16);
-  std::memcpy(p, &half, 2);
-}
-
-void reduce(std::vector<char> &into, const std::vector<char> &from, const Call &call) {
-  const size_t size = call.type == ncclTypeBf16 ? 2 : 4;
-  for (size_t i = 0; i < call.count; ++i) {
-    char *a = &into[i * size];
-    const char *b = &from[i * size];
-    if (call.type == ncclTypeI32) {
-      int32_t x, y;
-      std::memcpy(&x, a, 4);
-      std::memcpy(&y, b, 4);
-      x = call.op == ncclReduceSum ? x + y : std::max(x, y);
-      std::memcpy(a, &x, 4);
-    } else {
-      const float x = asFloat(a, call.type), y = asFloat(b, call.type);
-      putFloat(a, call.type, call.op == ncclReduceSum ? x + y : std::max(x, y));
-    }
-  }
-}
 
 using Arrivals = std::map<int, Arrival>;
 uint64_t addressOf(const void *p) { return reinterpret_cast<uint64_t>(p); }
@@ -160,19 +103,11 @@ std::string runPairs(const Arrivals &ranks) {
   return "";
 }
 
-bool isPair(const Call &call) { return call.kind >= Call::send; }
-
-// Where two ranks' calls differ, or "".
-std::string disagreement(int rank, const Group &a, int other, const Group &b, uint64_t number) {
-  auto text = [](const Group &g) { return g.size() == 1 ? g[0].describe() : "a group of " + std::to_string(g.size()); };
-  bool same = a.size() == b.size();
-  for (size_t i = 0; same && i < a.size(); ++i)
-    same = a[i].kind == b[i].kind && a[i].count == b[i].count && a[i].type == b[i].type && a[i].op == b[i].op;
-  const bool pairs = isPair(a[0]) && isPair(b[0]); // their numbers may differ
-  if (same || pairs)
-    return "";
-  return "NCCL: ranks disagree in call " + std::to_string(number) + ": rank " + std::to_string(rank) + " has " +
-         text(a) + ", rank " + std::to_string(other) + " has " + text(b);
+std::string meetProcesses(World &world, const Group &group, OpId op, uint64_t number, bool first) {
+  std::string problem = world.others->meet(group, op, number, first);
+  if (!problem.empty() && problem != tryAgain)
+    world.problem = lastProblem = problem;
+  return problem;
 }
 
 // Runs the group when all ranks have come to it; until then asks to be called again.
@@ -185,6 +120,8 @@ std::string meet(const std::shared_ptr<World> &world, Comm *comm, int rank, cons
   if (!begun) {
     begun = true;
     number = comm->begun++;
+    if (world->others)
+      return meetProcesses(*world, group, op, number, true);
     Arrivals &arrivals = world->calls[number];
     if (!arrivals.empty()) {
       auto &[other, theirs] = *arrivals.begin();
@@ -196,6 +133,8 @@ std::string meet(const std::shared_ptr<World> &world, Comm *comm, int rank, cons
   }
   if (!world->problem.empty())
     return world->problem;
+  if (world->others)
+    return meetProcesses(*world, group, op, number, false);
   Arrivals &arrivals = world->calls[number];
   if (arrivals[rank].done) { // another rank's thread ran it
     if (++world->finished[number] == world->ranks) {
@@ -207,7 +146,7 @@ std::string meet(const std::shared_ptr<World> &world, Comm *comm, int rank, cons
   if (int(arrivals.size()) < world->ranks)
     return tryAgain;
   std::string problem;
-  if (isPair(group[0]))
+  if (group[0].isPair())
     problem = runPairs(arrivals);
   else
     for (size_t i = 0; i < group.size() && problem.empty(); ++i)
@@ -295,7 +234,7 @@ int ncclGetUniqueId(NcclId *id) {
   TP_ENTER_ANY(ncclGetUniqueId)
   static long count = 0;
   std::memset(id->bytes, 0, sizeof(id->bytes));
-  std::snprintf(id->bytes, sizeof(id->bytes), "emulated %ld", ++count);
+  std::snprintf(id->bytes, sizeof(id->bytes), "emulated-%d-%ld", int(getpid()), ++count);
   return 0;
 }
 
@@ -312,7 +251,11 @@ int ncclCommInitRankConfig(NcclComm *handle, int ranks, NcclId id, int rank, Ncc
   if (std::count(world->devices.begin(), world->devices.end(), currentDevice))
     return ncclInvalidUsage; // two ranks on a device
   world->devices[size_t(rank)] = currentDevice;
-  ++world->joined;
+  ++world->here;
+  if (const char *folder = std::getenv("TP_EMU_NCCL"))
+    world->others = std::make_unique<ProcessWorld>(std::string(folder) + "/" + id.bytes, ranks, rank);
+  else
+    ++world->joined;
   ++e.others["NCCL communicators"];
   *handle = reinterpret_cast<NcclComm>(new Comm{world, rank, currentDevice});
   return config->blocking ? int(ncclSuccess) : int(ncclInProgress);
@@ -320,7 +263,11 @@ int ncclCommInitRankConfig(NcclComm *handle, int ranks, NcclId id, int rank, Ncc
 
 int ncclCommGetAsyncError(NcclComm handle, int *code) {
   TP_ENTER_ANY(ncclCommGetAsyncError)
-  const World &world = *reinterpret_cast<Comm *>(handle)->world;
+  World &world = *reinterpret_cast<Comm *>(handle)->world;
+  if (world.others) {
+    world.joined = std::max(world.joined, world.others->joined());
+    world.aborted |= world.others->aborted();
+  }
   *code = !world.problem.empty()       ? int(ncclInvalidUsage)
           : world.aborted              ? int(ncclRemoteError)
           : world.joined < world.ranks ? int(ncclInProgress)
@@ -334,7 +281,7 @@ int ncclCommFinalize(NcclComm) {
 }
 
 static void dispose(Emulator &e, Comm *comm) {
-  if (++comm->world->left == comm->world->joined)
+  if (++comm->world->left == comm->world->here)
     for (auto it = worlds.begin(); it != worlds.end();)
       it = it->second == comm->world ? worlds.erase(it) : std::next(it);
   --e.others["NCCL communicators"];
@@ -355,6 +302,8 @@ int ncclCommAbort(NcclComm handle) {
   TP_RELEASE(ncclCommAbort)
   auto *comm = reinterpret_cast<Comm *>(handle);
   comm->world->aborted = true;
+  if (comm->world->others)
+    comm->world->others->abort();
   for (auto &[stream, owner] : e.streams.all())
     if (stream->device == comm->device)
       e.drain(lock, *stream, stream->enqueued);

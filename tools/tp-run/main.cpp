@@ -183,9 +183,10 @@ void onCrash(int signal) {
   std::raise(signal);
 }
 
-int runUnderMpi(Run &run, const std::string &error) {
+// `agreed`: all ranks know the error already.
+int runUnderMpi(Run &run, const std::string &error, bool agreed) {
   // What is wrong everywhere is said once, by rank 0; what is wrong on one rank too.
-  std::string first = rt::agreeOnError(*run.transport, error);
+  std::string first = agreed ? error : rt::agreeOnError(*run.transport, error);
   if (first.empty()) {
     try {
       generate(run);
@@ -208,6 +209,7 @@ int main(int argc, char **argv) {
     std::signal(signal, onCrash);
   Run run;
   std::string error;
+  bool agreed = false;
   const bool mpi = rt::startedByMpi();
   try {
     std::string help;
@@ -229,11 +231,14 @@ int main(int argc, char **argv) {
     prepare(run);
     if (!mpi)
       generate(run);
+  } catch (const rt::AgreedError &e) {
+    error = e.what();
+    agreed = true;
   } catch (const std::exception &e) {
     error = e.what();
   }
   if (run.transport)
-    return runUnderMpi(run, error);
+    return runUnderMpi(run, error, agreed);
   if (error.empty())
     return 0;
   report(error);

@@ -7,6 +7,7 @@
 
 #include "comm/Communicator.h"
 #include "comm/Transfer.h"
+#include "comm/Transport.h"
 #include "device/cuda/Context.h"
 
 #include <memory>
@@ -37,10 +38,20 @@ int64_t localBytes(const Manifest &manifest);
 
 // On the GPU whose context is current. `manifest` outlives the world.
 std::unique_ptr<World> makeLocalWorld(const Manifest &manifest);
-// `contexts`: of the local ranks, the first of which is `firstRank`; `host`: set where the others are processes. Blocks
-// until all ranks have come or `seconds` have passed.
+// `contexts`: of the local ranks, the first of which is `firstRank`; `host` and `transport`: set where the others are
+// processes. Blocks until all ranks have come or `seconds` have passed.
 std::unique_ptr<World> makeNcclWorld(const Manifest &manifest, const std::vector<const DeviceContext *> &contexts,
-                                     int firstRank, Communicator *host, double seconds);
+                                     int firstRank, Communicator *host, const tp_transport *transport, double seconds);
+
+// What `work` throws as an Error, or "".
+template <typename F> std::string errorOf(F work) {
+  try {
+    work();
+    return "";
+  } catch (const Error &e) {
+    return *e.what() ? e.what() : "unknown error";
+  }
+}
 
 // Bytes of a rank's source and destination.
 int64_t sourceBytes(const Collective &c);

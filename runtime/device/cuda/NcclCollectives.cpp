@@ -218,13 +218,13 @@ void NcclCollectives::run(int32_t id, Stream stream, Pointer src, Pointer dst) {
 class NcclWorld : public World {
 public:
   NcclWorld(const Manifest &manifest, const std::vector<const DeviceContext *> &contexts, int firstRank,
-            Communicator *host, double seconds)
-      : manifest(manifest), firstRank(firstRank) {
+            Communicator *host, const tp_transport *transport, double seconds)
+      : manifest(manifest), firstRank(firstRank), host(host), transport(transport) {
     for (size_t i = 0; i < contexts.size(); ++i)
       ranks.push_back(std::make_shared<Communicators>());
     try {
       for (const Axes &axes : axesOf(manifest))
-        join(axes, contexts, host, seconds);
+        join(axes, contexts, seconds);
     } catch (...) {
       for (auto &rank : ranks)
         rank->abort();
@@ -242,15 +242,17 @@ public:
 
 private:
   // An id for each group over these axes, the same everywhere: rank 0's process makes it.
-  std::map<std::vector<int>, NcclId> makeIds(const Axes &axes, Communicator *host) {
+  std::map<std::vector<int>, NcclId> makeIds(const Axes &axes) {
     std::map<std::vector<int>, NcclId> ids;
     for (int rank = 0; rank < manifest.ranks; ++rank) {
       std::vector<int> group = manifest.group(axes, rank);
       if (ids.count(group))
         continue;
       NcclId id{};
-      if (!host || host->rank() == 0)
-        requireNccl("ncclGetUniqueId", nccl().ncclGetUniqueId(&id));
+      requireAgreement(transport, errorOf([&] {
+                         if (!host || host->rank() == 0)
+                           requireNccl("ncclGetUniqueId", nccl().ncclGetUniqueId(&id));
+                       }));
       if (host)
         host->broadcast(&id, sizeof(id), 0);
       ids[group] = id;
@@ -282,8 +284,8 @@ private:
     });
   }
 
-  void join(const Axes &axes, const std::vector<const DeviceContext *> &contexts, Communicator *host, double seconds) {
-    const auto ids = makeIds(axes, host);
+  void beginAll(const Axes &axes, const std::vector<const DeviceContext *> &contexts,
+                const std::map<std::vector<int>, NcclId> &ids) {
     requireNccl("ncclGroupStart", nccl().ncclGroupStart());
     try {
       for (size_t i = 0; i < contexts.size(); ++i)
@@ -293,6 +295,11 @@ private:
       throw;
     }
     requireNccl("ncclGroupEnd", nccl().ncclGroupEnd());
+  }
+
+  void join(const Axes &axes, const std::vector<const DeviceContext *> &contexts, double seconds) {
+    const auto ids = makeIds(axes);
+    requireAgreement(transport, errorOf([&] { beginAll(axes, contexts, ids); }));
     const auto deadline = Clock::now() + std::chrono::duration<double>(seconds);
     for (size_t i = 0; i < ranks.size(); ++i)
       forRank(i, [&] {
@@ -306,14 +313,16 @@ private:
 
   const Manifest &manifest;
   const int firstRank;
+  Communicator *const host;
+  const tp_transport *const transport;
   std::vector<std::shared_ptr<Communicators>> ranks;
 };
 
 } // namespace
 
 std::unique_ptr<World> makeNcclWorld(const Manifest &manifest, const std::vector<const DeviceContext *> &contexts,
-                                     int firstRank, Communicator *host, double seconds) {
-  return std::make_unique<NcclWorld>(manifest, contexts, firstRank, host, seconds);
+                                     int firstRank, Communicator *host, const tp_transport *transport, double seconds) {
+  return std::make_unique<NcclWorld>(manifest, contexts, firstRank, host, transport, seconds);
 }
 
 } // namespace tp::rt::cuda

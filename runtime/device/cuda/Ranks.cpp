@@ -42,15 +42,14 @@ template <typename F> void forRank(int rank, F setUp) {
 
 } // namespace
 
-Ranks::Ranks(const Package &package, int first, int count, Communicator *host, int ranksOnHost, WaitPolicy policy,
-             const Fault &fault) {
-  const Manifest &manifest = package.manifest();
-  const Placement placement = placeRanks(host ? ranksOnHost : count);
-  if (host && placement.shared)
+bool Ranks::prepare(const Manifest &manifest, int first, int count, const tp_transport *transport) {
+  const int here = transport ? transport->local_size : count;
+  const Placement placement = placeRanks(here);
+  if (transport && placement.shared)
     throw Error("ranks of different processes cannot share a GPU: run them as threads, without mpirun");
   for (int i = 0; i < count; ++i)
     forRank(first + i, [&] {
-      contexts.push_back(std::make_unique<DeviceContext>(placement.deviceOf(host ? first % ranksOnHost : i)));
+      contexts.push_back(std::make_unique<DeviceContext>(placement.deviceOf(transport ? first % here : i)));
     });
   const bool local = placement.shared && count > 1;
   const Need need{manifest.weightBytes, manifest.stateBytes, manifest.arenaBytes,
@@ -61,6 +60,14 @@ Ranks::Ranks(const Package &package, int first, int count, Communicator *host, i
       requireMemory(*contexts[size_t(i)], need, local ? count : 1);
       chooseModule(*manifest.cuda, contexts[size_t(i)]->arch);
     });
+  return local;
+}
+
+Ranks::Ranks(const Package &package, int first, int count, Communicator *host, const tp_transport *transport,
+             WaitPolicy policy, const Fault &fault) {
+  const Manifest &manifest = package.manifest();
+  bool local = false;
+  requireAgreement(transport, errorOf([&] { local = prepare(manifest, first, count, transport); }));
   std::vector<const DeviceContext *> all;
   for (auto &context : contexts)
     all.push_back(context.get());
@@ -69,7 +76,7 @@ Ranks::Ranks(const Package &package, int first, int count, Communicator *host, i
   else if (local)
     forRank(first, [&] { world = makeLocalWorld(manifest); });
   else
-    world = makeNcclWorld(manifest, all, first, host, policy.timeoutSeconds);
+    world = makeNcclWorld(manifest, all, first, host, transport, policy.timeoutSeconds);
   for (int i = 0; i < count; ++i)
     forRank(first + i, [&] {
       contexts[size_t(i)]->makeCurrent();

@@ -40,11 +40,22 @@ protected:
   }
   // Fills in code, out and err.
   void run(const std::string &environment, const std::string &libraries = TP_EMULATOR_FOLDER) {
-    const std::string command = "TP_EMU_DEVICES=1 TP_CUDA_LIBRARIES=" + libraries + " TP_EMU_IR=" + toyKernelFiles() +
-                                " " + environment + " " TP_RUN_BINARY " " + package +
-                                " --prompt-ids 3,1,4 --max-tokens 3 --print ids >" + folder + "/out 2>" + folder +
-                                "/err </dev/null";
-    const int status = std::system(command.c_str());
+    shell("TP_EMU_DEVICES=1 TP_CUDA_LIBRARIES=" + libraries + " " + environment + " " + tpRun());
+  }
+  // A process per string, which is what belongs before its command.
+  void mpirun(std::initializer_list<const char *> environments) {
+    std::string processes;
+    for (const char *environment : environments)
+      processes += std::string(processes.empty() ? "" : ":") + " -n 1 env " + environment + " " + tpRun() + " ";
+    shell("OMPI_MCA_btl_vader_single_copy_mechanism=none TP_TIMEOUT=10 TP_EMU_DEVICES=" +
+          std::to_string(environments.size()) + " TP_CUDA_LIBRARIES=" TP_EMULATOR_FOLDER " TP_EMU_NCCL=" + folder +
+          "/nccl mpirun --oversubscribe --allow-run-as-root --bind-to none" + processes);
+  }
+  std::string tpRun() { return TP_RUN_BINARY " " + package + " --prompt-ids 3,1,4 --max-tokens 3 --print ids"; }
+  void shell(const std::string &command) {
+    const std::string all =
+        "TP_EMU_IR=" + toyKernelFiles() + " " + command + " >" + folder + "/out 2>" + folder + "/err </dev/null";
+    const int status = std::system(all.c_str());
     code = WIFEXITED(status) ? WEXITSTATUS(status) : 128;
     out = textOf(folder + "/out");
     err = textOf(folder + "/err");
@@ -77,6 +88,28 @@ TEST_F(TpRunGpu, AGpuPerRank) {
 TEST_F(TpRunGpu, RanksShareAGpu) {
   run("TP_CUDA_SHARE=1");
   expectTokens();
+}
+
+TEST_F(TpRunGpu, AProcessPerRank) {
+  mpirun({"TP_X=0", "TP_X=0"});
+  expectTokens();
+  makePackage(3);
+  mpirun({"TP_X=0", "TP_X=0", "TP_X=0"});
+  expectTokens();
+  EXPECT_TRUE(fs::is_empty(folder + "/nccl"));
+}
+
+// The line names the rank whose call failed, and all processes end.
+TEST_F(TpRunGpu, AFaultInOneProcess) {
+  for (const char *call : {"cuDeviceGetName 1 0", "cuMemAlloc 2 1", "ncclCommInitRankConfig 1 0", "cuLaunchKernel 9 2",
+                           "cuStreamQuery 20 4", "ncclAllReduce 3 0", "cublasLtMatmul 2 1", "cuGraphLaunch 1 0"}) {
+    const std::string plan = "TP_EMU_FAULT='" + std::string(call) + "'";
+    mpirun({"TP_X=0", plan.c_str()});
+    EXPECT_NE(code, 0) << call;
+    const size_t at = err.find("tp-run: error: rank 1: ");
+    ASSERT_NE(at, std::string::npos) << call << ": " << err;
+    EXPECT_NE(err.find(std::string(call).substr(0, std::string(call).find(' ')), at), std::string::npos) << err;
+  }
 }
 
 TEST_F(TpRunGpu, WithoutGraphs) {

@@ -151,7 +151,7 @@ def test_run_errors(suite, model):
 
 
 def main():
-    with Suite("cuda") as suite:
+    with Suite("emulated") as suite:
         model = suite.scratch / "inputs" / "model.gguf"
         model.parent.mkdir()
         random_gguf.write(model)
