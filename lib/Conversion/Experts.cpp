@@ -249,7 +249,7 @@ void emitRoute(KernelBuilder &b, Kernel &kernel) {
   Value gates = b.reshape(kernel.output(op.getResult()), {rows, experts});
   Value values = b.scratch({roundUp(experts, kLanes)});
   auto [begin, end] = b.share(rows);
-  b.loop(begin, end, 1, [&](Value row) {
+  auto choose = [&](Value row) {
     Value most = b.loop(b.index(0), b.index(experts), 1, floatConstant(b, -std::numeric_limits<float>::infinity()),
                         [&](Value i, ValueRange carried) {
                           return SmallVector<Value>{b.maximum(carried[0], b.loadScalar(logits, {row, i}))};
@@ -257,7 +257,6 @@ void emitRoute(KernelBuilder &b, Kernel &kernel) {
     b.forVectors(experts, [&](Value i, Value mask) {
       Value logit = b.load(logits, {row, i}, kLanes, mask);
       b.store(math::ExpOp::create(b, b.subf(logit, b.broadcast(most))), values, i);
-      b.store(b.splat(0), gates, {row, i}, mask);
     });
     Value total = floatConstant(b, 0);
     if (!op.getNormalised())
@@ -272,6 +271,11 @@ void emitRoute(KernelBuilder &b, Kernel &kernel) {
     }
     for (auto [value, expert] : chosen)
       b.storeScalar(b.divf(value, total), gates, {row, expert});
+  };
+  // A row that is not in use chooses no expert.
+  b.loop(begin, end, 1, [&](Value row) {
+    b.forVectors(experts, [&](Value i, Value mask) { b.store(b.splat(0), gates, {row, i}, mask); });
+    b.ifInUse(cast<RankedTensorType>(op.getLogits().getType()), row, 1, [&] { choose(row); });
   });
 }
 

@@ -3,6 +3,7 @@
 // RUN: tp-cpu-check %s --tolerance 2e-5
 // RUN: tp-cpu-check %s --tolerance 2e-5 --cpu x86-64-v3
 // RUN: tp-opt %s --tp-assign-layouts --tp-outline-kernels --tp-plan-memory --tp-lower-kernels=cpu=x86-64-v3 | FileCheck %s
+// RUN: tp-opt %s --tp-assign-layouts --tp-outline-kernels --tp-plan-memory --tp-lower-kernels=cpu=x86-64-v3 | FileCheck %s --check-prefix=ROUTE
 
 // CHECK-LABEL: func private @kernel_linear_in_memory
 // CHECK-SAME: (%{{.*}}: index, %{{.*}}: index, %{{.*}}: index, %[[ROWS:[a-z0-9]*]]: index
@@ -16,6 +17,8 @@
 // CHECK-LABEL: func private @kernel_sdpa_in_memory
 // CHECK-SAME: (%{{.*}}: index, %{{.*}}: index, %{{.*}}: index, %[[ROWS:[a-z0-9]*]]: index
 // CHECK: arith.cmpi slt, %{{.*}}, %[[ROWS]]
+// ROUTE: func private @kernel_route_in_memory(%{{.*}}: index, %{{.*}}: index, %{{.*}}: index, %[[ROWS:[a-z0-9]*]]: index
+// ROUTE: arith.cmpi slt, %{{.*}}, %[[ROWS]]
 module attributes {tp.partitioned} {
 tp.mesh @mesh <["tp" = 1]>
 func.func private @layer(%x: tensor<2x20x32xf32>, %p: tensor<2xi32>, %kc: tensor<2x80x2x16xf32>, %vc: tensor<2x80x2x16xf32>, %w: tensor<32x32xf32>, %n: tensor<32xf32>, %h: tensor<16xf32>)
@@ -47,5 +50,17 @@ func.func @second(%t: tensor<2x20xi32> {tp.input = "tokens", tp.low = 0, tp.high
   %y:3 = call @layer(%x, %p, %kc, %vc, %w, %n, %h) : (tensor<2x20x32xf32>, tensor<2xi32>, tensor<2x80x2x16xf32>, tensor<2x80x2x16xf32>, tensor<32x32xf32>, tensor<32xf32>, tensor<16xf32>) -> (tensor<2x20x32xf32>, tensor<2x80x2x16xf32>, tensor<2x80x2x16xf32>)
   %r = tp.take_row %y#0, %l : (tensor<2x20x32xf32>, tensor<2xi32>) -> tensor<2x1x32xf32>
   return %r, %y#1, %y#2 : tensor<2x1x32xf32>, tensor<2x80x2x16xf32>, tensor<2x80x2x16xf32>
+}
+// A row of padding chooses no expert.
+func.func @experts(%t: tensor<2x20xi32> {tp.input = "tokens", tp.low = 0, tp.high = 8}, %l: tensor<2xi32> {tp.input = "last", tp.low = 0, tp.high = 5}, %e: tensor<9x32xf32> {tp.parameter = "e"},
+    %r: tensor<5x32xf32> {tp.parameter = "r"}, %wu: tensor<5x37x32xf32> {tp.parameter = "up"}, %wd: tensor<5x32x37xf32> {tp.parameter = "down"})
+    -> (tensor<2x1x32xf32> {tp.output = "y"}) attributes {tp.entry = "experts"} {
+  %x = tp.embedding %t, %e : (tensor<2x20xi32>, tensor<9x32xf32>) -> tensor<2x20x32xf32>
+  %0 = tp.linear %x, %r : (tensor<2x20x32xf32>, tensor<5x32xf32>) -> tensor<2x20x5xf32>
+  %g = tp.route %0 {top_k = 2, normalised} : (tensor<2x20x5xf32>) -> tensor<2x20x5xf32>
+  %h = tp.expert_up silu %x, %g up(%wu) : (tensor<2x20x32xf32>, tensor<2x20x5xf32>, tensor<5x37x32xf32>) -> tensor<2x20x5x37xf32>
+  %y = tp.expert_down %h, %g down(%wd) : (tensor<2x20x5x37xf32>, tensor<2x20x5xf32>, tensor<5x32x37xf32>) -> tensor<2x20x32xf32>
+  %z = tp.take_row %y, %l : (tensor<2x20x32xf32>, tensor<2xi32>) -> tensor<2x1x32xf32>
+  return %z : tensor<2x1x32xf32>
 }
 }

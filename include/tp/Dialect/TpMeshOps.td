@@ -8,6 +8,8 @@ def Tp_MeshOp : Tp_Op<"mesh", [Symbol]> {
     ```mlir
     tp.mesh @mesh <["dp" = 2, "tp" = 4]>
     ```
+
+    Constraints: those of `#tp.mesh`.
   }];
   let arguments = (ins SymbolNameAttr:$sym_name, Tp_MeshAttr:$mesh);
   let assemblyFormat = "$sym_name $mesh attr-dict";
