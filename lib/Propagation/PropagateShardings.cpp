@@ -19,6 +19,7 @@ struct PropagateShardings : tp::impl::PropagateShardingsBase<PropagateShardings>
   void runOnOperation() override {
     if (failed(checkWholeProgram(getOperation())))
       return signalPassFailure();
+    raiseLookups(getOperation());
     separateConstants(getOperation());
     FailureOr<Graph> graph = Graph::build(getOperation());
     if (failed(graph))

@@ -134,8 +134,7 @@ EngineState::EngineState(std::shared_ptr<const Package> opened, EngineOptions op
       addRank(rank, options);
   if (manifest.cuda)
     gpus = std::make_unique<cuda::Ranks>(*package, int(ranks.front()->frame.rank), int(ranks.size()),
-                                         mpi ? ranks.front()->comm.get() : nullptr,
-                                         options.transport, policy, fault);
+                                         mpi ? ranks.front()->comm.get() : nullptr, options.transport, policy, fault);
 }
 
 void EngineState::choosePolicy(const EngineOptions &options, int ranksHere) {

@@ -49,7 +49,8 @@ def PropagateShardings : Pass<"tp-propagate-shardings", "::mlir::ModuleOp"> {
     5. Units and repeats (heads that are not to be cut) are inferred along the axes.
     6. A value stays partial where every use is linear in it and carries the sum on; it is reduced once, there.
 
-    Parameters and states of the same name in several entry functions are one value.
+    Parameters and states of the same name in several entry functions are one value. A `linalg.generic` that looks up rows of a table by ids becomes
+    `tp.embedding` first, whose rule lets the table be split.
 
     Afterwards every function argument and result has `tp.sharding`, every op `tp.shardings` and a number `tp.value`, unique in its function.
   }];
