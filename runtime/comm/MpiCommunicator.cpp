@@ -2,6 +2,7 @@
 
 #include "comm/Reduce.h"
 #include "comm/Transfer.h"
+#include "comm/Transport.h"
 #include "core/Memory.h"
 
 #include <algorithm>
@@ -310,7 +311,7 @@ void MpiCommunicator::sumReceived(const Step &step, int64_t thread) {
 std::unique_ptr<Communicator> makeMpiCommunicator(const Manifest &manifest, const tp_transport &transport, int threads,
                                                   WaitPolicy policy, bool yield, Fault &fault) {
   if (transport.size != manifest.ranks)
-    throw Error("the package is for " + std::to_string(manifest.ranks) + " ranks, but mpirun started " +
+    throw Error("the package is for " + std::to_string(manifest.ranks) + " ranks, but " + launcherName() + " started " +
                 std::to_string(transport.size));
   return std::make_unique<MpiCommunicator>(manifest, transport, threads, policy, yield, fault);
 }

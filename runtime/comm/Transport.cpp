@@ -1,5 +1,6 @@
 #include "comm/Transport.h"
 
+#include "comm/SocketTransport.h"
 #include "core/Barrier.h"
 
 #include <array>
@@ -64,13 +65,17 @@ bool startedByMpi() {
   return false;
 }
 
+bool startedByLauncher() { return startedByMpi() || startedByEnvironment(); }
+
+const char *launcherName() { return startedByMpi() ? "mpirun" : "the launcher"; }
+
 const tp_transport &openTransport() {
-  static const tp_transport &transport = open();
+  static const tp_transport &transport = startedByMpi() ? open() : openSocketTransport();
   return transport;
 }
 
-int mpiRankFromEnvironment() {
-  for (const char *name : {"OMPI_COMM_WORLD_RANK", "PMIX_RANK", "PMI_RANK"})
+int rankFromEnvironment() {
+  for (const char *name : {"OMPI_COMM_WORLD_RANK", "PMIX_RANK", "PMI_RANK", "RANK"})
     if (const char *value = std::getenv(name))
       return int(std::strtol(value, nullptr, 10));
   return 0;

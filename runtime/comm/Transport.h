@@ -12,13 +12,17 @@ namespace tp::rt {
 
 // Whether an MPI launcher started this process, by its environment (Open MPI, PMIx, PMI).
 bool startedByMpi();
+// The same, or torchrun and the like (SocketTransport.h).
+bool startedByLauncher();
+const char *launcherName(); // for messages
 
-// Joins the MPI job; once per process, later calls return the same table. The plugin is libtp_comm_mpi.so beside this
-// binary or in ../lib, or the file that TP_COMM_MPI names. Throws Error when the plugin or the MPI library is missing.
+// Joins the job; once per process, later calls return the same table. Under MPI the plugin is libtp_comm_mpi.so beside
+// this binary or in ../lib, or the file that TP_COMM_MPI names. Throws Error when the plugin or the MPI library is
+// missing.
 const tp_transport &openTransport();
 
-// The rank that the launcher gave this process, before MPI is opened; 0 when it says nothing.
-int mpiRankFromEnvironment();
+// The rank that the launcher gave this process, before it joins; 0 when it says nothing.
+int rankFromEnvironment();
 
 // Every rank calls it with what is wrong with it, or "". Returns the same on all: the lowest rank's error, with that
 // rank in front unless rank 0 has it, or "" when all is well.

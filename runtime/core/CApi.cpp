@@ -109,7 +109,7 @@ tp_session *tp_session_open(const tp_package *package, int32_t threads) {
   return guarded<tp_session *>(nullptr, [&] {
     if (threads < 0)
       throw Error("expected a number of threads of 0 or more, found " + std::to_string(threads));
-    EngineOptions options{threads, startedByMpi() ? &openTransport() : nullptr};
+    EngineOptions options{threads, startedByLauncher() ? &openTransport() : nullptr};
     auto session = std::make_unique<tp_session>();
     session->session = std::make_unique<Session>(package->package, options);
     return session.release();

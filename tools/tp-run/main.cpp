@@ -109,7 +109,7 @@ void prepare(Run &run) {
   run.package = std::make_shared<const rt::Package>(run.options.package);
   const int64_t ranks = run.package->manifest().ranks;
   if (run.transport && run.transport->size != ranks)
-    throw rt::Error("the package is for " + std::to_string(ranks) + " ranks, but mpirun started " +
+    throw rt::Error("the package is for " + std::to_string(ranks) + " ranks, but " + rt::launcherName() + " started " +
                     std::to_string(run.transport->size));
   if (run.isRoot()) {
     makeRequest(run);
@@ -210,18 +210,18 @@ int main(int argc, char **argv) {
   Run run;
   std::string error;
   bool agreed = false;
-  const bool mpi = rt::startedByMpi();
+  const bool mpi = rt::startedByLauncher();
   try {
     std::string help;
     auto options = parseOptions(argc, argv, help);
     if (!options) {
-      if (!mpi || rt::mpiRankFromEnvironment() == 0)
+      if (!mpi || rt::rankFromEnvironment() == 0)
         std::fputs(help.c_str(), stdout);
       return 0;
     }
     run.options = *options;
   } catch (const std::exception &e) {
-    if (!mpi || rt::mpiRankFromEnvironment() == 0)
+    if (!mpi || rt::rankFromEnvironment() == 0)
       report(e.what());
     return 1;
   }

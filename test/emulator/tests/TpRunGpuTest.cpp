@@ -51,6 +51,21 @@ protected:
           std::to_string(environments.size()) + " TP_CUDA_LIBRARIES=" TP_EMULATOR_FOLDER " TP_EMU_NCCL=" + folder +
           "/nccl mpirun --oversubscribe --allow-run-as-root --bind-to none" + processes);
   }
+  // As torchrun starts them, which also ends all when one fails.
+  void launch(std::initializer_list<const char *> environments) {
+    static int port = 20000 + getpid() % 20000;
+    const std::string size = std::to_string(environments.size());
+    std::string script = "export TP_TIMEOUT=10 TP_EMU_DEVICES=" + size + " TP_CUDA_LIBRARIES=" TP_EMULATOR_FOLDER +
+                         " TP_EMU_NCCL=" + folder + "/nccl WORLD_SIZE=" + size +
+                         " MASTER_ADDR=127.0.0.1 MASTER_PORT=" + std::to_string(port++) + "; ";
+    int rank = 0;
+    for (const char *environment : environments)
+      script += "RANK=" + std::to_string(rank++) + " " + environment + " " + tpRun() + " & ";
+    script += "bad=0; for job in " + std::string(environments.size() == 2 ? "1 2" : "1 2 3") +
+              "; do wait %$job || bad=1; done; exit $bad";
+    std::ofstream(folder + "/launch") << script;
+    shell("bash " + folder + "/launch");
+  }
   std::string tpRun() { return TP_RUN_BINARY " " + package + " --prompt-ids 3,1,4 --max-tokens 3 --print ids"; }
   void shell(const std::string &command) {
     const std::string all =
@@ -97,6 +112,28 @@ TEST_F(TpRunGpu, AProcessPerRank) {
   mpirun({"TP_X=0", "TP_X=0", "TP_X=0"});
   expectTokens();
   EXPECT_TRUE(fs::is_empty(folder + "/nccl"));
+}
+
+TEST_F(TpRunGpu, AProcessPerRankAsTorchrunStartsThem) {
+  launch({"TP_X=0", "TP_X=0"});
+  expectTokens();
+  EXPECT_EQ(err, "");
+  makePackage(3);
+  launch({"TP_X=0", "TP_X=0", "TP_X=0"});
+  expectTokens();
+}
+
+TEST_F(TpRunGpu, AsTorchrunStartsThemWithErrors) {
+  launch({"TP_X=0", "TP_EMU_FAULT='cuMemAlloc 2 1'"});
+  expectError("rank 1: cannot allocate ");
+  makePackage(3);
+  launch({"TP_X=0", "TP_X=0"});
+  expectError("the package is for 3 ranks, but the launcher started 2");
+  makePackage(2);
+  launch({"TP_TIMEOUT=2", "RANK=x"});
+  EXPECT_NE(err.find("tp-run: error: RANK: expected a number from 0 to 1, found 'x'"), std::string::npos) << err;
+  EXPECT_NE(err.find("tp-run: error: not all 2 ranks have come within the time of TP_TIMEOUT"), std::string::npos)
+      << err;
 }
 
 // The line names the rank whose call failed, and all processes end.

@@ -8,7 +8,7 @@
 
 namespace tp::rt::test {
 
-bool underMpi() { return startedByMpi(); }
+bool underMpi() { return startedByLauncher(); }
 int mpiRanks() { return openTransport().size; }
 
 static void guard(Fault &fault, Communicator &comm, int thread,
