@@ -59,7 +59,7 @@ struct AssignLayouts : tp::impl::AssignLayoutsBase<AssignLayouts> {
   using AssignLayoutsBase::AssignLayoutsBase;
   void runOnOperation() override {
     if (target != "cpu" && target != "cuda") {
-      getOperation().emitError() << "unknown target '" << target << "': expected cpu or cuda";
+      mlir::emitError(getOperation().getLoc()) << "unknown target '" << target << "': expected cpu or cuda";
       return signalPassFailure();
     }
     if (failed(checkShapes(getOperation())) || failed(checkOps()) || failed(checkCalls()) || failed(joinValues()))
