@@ -236,9 +236,19 @@ private:
       cudaOptions.archs = options.gpuArchs;
     cudaOptions.kernelIr = options.emitKernelIr;
     cudaOptions.ptxas = options.ptxas;
-    FailureOr<cuda::CudaProgram> program = cuda::compileForCuda(*module, cudaOptions);
+    FailureOr<cuda::CudaProgram> program = failure();
+    std::string problem; // of an option, which has no place in the module
+    {
+      ScopedDiagnosticHandler handler(&context, [&](Diagnostic &diagnostic) {
+        const bool ofOption = isa<UnknownLoc>(diagnostic.getLocation()) && problem.empty();
+        if (ofOption)
+          problem = diagnostic.str();
+        return success(ofOption);
+      });
+      program = cuda::compileForCuda(*module, cudaOptions);
+    }
     if (failed(program))
-      throw Error("phase lower failed");
+      throw Error(problem.empty() ? "phase lower failed" : problem);
     if (!options.quiet)
       reportGpu(*program);
     return std::move(*program);

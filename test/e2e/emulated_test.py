@@ -93,7 +93,7 @@ COMPILE_FLAGS = [
     ("arch without sm_", ["--gpu-arch", "80"], ["80"]),
     ("arch that is none", ["--gpu-arch", "sm_x"], ["sm_x"]),
     ("arch that is too old", ["--gpu-arch", "sm_30"], ["sm_30"]),
-    ("empty list of archs", ["--gpu-arch", ","], ["gpu-arch"]),
+    ("one arch of two that is none", ["--gpu-arch", "sm_80,sm_x"], ["sm_x"]),
     ("ptxas that is not there", ["--ptxas", "/nowhere/ptxas"], ["/nowhere/ptxas"]),
     ("ptxas that fails", ["--ptxas", "/bin/false"], ["/bin/false"]),
     ("mesh size zero", ["--mesh", "tp=0"], ["0"]),

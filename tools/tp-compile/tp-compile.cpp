@@ -66,7 +66,8 @@ static void addOptions(CLI::App &app, CompileOptions &options, std::string &mesh
   app.add_flag("--print-ir-after-phase", options.printIr, "print the IR after each phase to standard error");
   app.add_option("--target", options.target, "cpu, or cuda: GPUs [cpu]")->check(CLI::IsMember({"cpu", "cuda"}));
   app.add_option("--gpu-arch", options.gpuArchs, "with --target cuda: architectures, e.g. sm_80,sm_90 [both]")
-      ->delimiter(',');
+      ->delimiter(',')
+      ->allow_extra_args(false);
   app.add_option(
       "--ptxas", options.ptxas,
       "with --target cuda: NVIDIA's assembler, or none for PTX alone [$TP_PTXAS, PATH, /usr/local/cuda/bin]");
