@@ -4,6 +4,7 @@
 
 #include <cstdlib>
 #include <cstring>
+#include <set>
 #include <sstream>
 
 namespace tp::emu {
@@ -59,7 +60,8 @@ void acquired(const Clock &clock) {
 
 // Runs a stream's work up to its item `until`, and what that waits for on other streams.
 bool Emulator::drain(std::unique_lock<std::mutex> &lock, StreamObject &stream, uint64_t until, bool patient) {
-  while (stream.finished < until && !sticky) {
+  // While nobody holds the lock, the stream may be destroyed.
+  while (streams.find(&stream) && stream.finished < until && !sticky) {
     if (stream.running) {
       progress.wait_for(lock, std::chrono::milliseconds(100));
       continue;
@@ -98,6 +100,20 @@ bool Emulator::drain(std::unique_lock<std::mutex> &lock, StreamObject &stream, u
     progress.wait_for(lock, std::chrono::milliseconds(5));
   }
   return true;
+}
+
+void Emulator::drainAll(std::unique_lock<std::mutex> &lock, int device) {
+  // Streams come and go meanwhile.
+  std::set<StreamObject *> seen;
+  for (bool again = true; again;) {
+    again = false;
+    for (auto &[stream, owner] : streams.all())
+      if ((device < 0 || stream->device == device) && seen.insert(stream).second) {
+        drain(lock, *stream, stream->enqueued);
+        again = true;
+        break;
+      }
+  }
 }
 
 bool Emulator::isPinned(const void *p, size_t bytes) const {

@@ -141,6 +141,8 @@ public:
   void enqueue(std::unique_lock<std::mutex> &lock, StreamObject &stream, const std::string &name, Work work);
   // False: the stream's work waits for another rank. With `patient`, waits until it has run, or the device has failed.
   bool drain(std::unique_lock<std::mutex> &lock, StreamObject &stream, uint64_t until, bool patient = true);
+  // All work of a device's streams; -1: of every device's.
+  void drainAll(std::unique_lock<std::mutex> &lock, int device = -1);
   void hostWaited(const Clock &clock) { join(Timeline::get().host, clock); }
   void fail(int code, const std::string &text);
   bool isPinned(const void *p, size_t bytes) const;

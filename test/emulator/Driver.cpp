@@ -232,8 +232,7 @@ int cuMemAlloc_v2(Pointer *pointer, size_t bytes) {
 // Waits for the device's work, as the real one does.
 int cuMemFree_v2(Pointer pointer) {
   TP_RELEASE(cuMemFree)
-  for (auto &[stream, owner] : e.streams.all())
-    e.drain(lock, *stream, stream->enqueued);
+  e.drainAll(lock);
   if (!Memory::get().release(pointer))
     return refuse(cudaInvalidValue, "no such buffer");
   return planned;
@@ -282,8 +281,7 @@ int cuModuleUnload(Module module) {
   auto *object = e.modules.find(module);
   if (!object)
     return refuse(cudaInvalidHandle, "no such module");
-  for (auto &[stream, owner] : e.streams.all())
-    e.drain(lock, *stream, stream->enqueued);
+  e.drainAll(lock);
   e.modules.take(object);
   return planned;
 }

@@ -291,9 +291,7 @@ static void dispose(Emulator &e, Comm *comm) {
 int ncclCommDestroy(NcclComm handle) {
   TP_RELEASE(ncclCommDestroy)
   auto *comm = reinterpret_cast<Comm *>(handle);
-  for (auto &[stream, owner] : e.streams.all()) // its work ends first
-    if (stream->device == comm->device)
-      e.drain(lock, *stream, stream->enqueued);
+  e.drainAll(lock, comm->device); // its work ends first
   dispose(e, comm);
   return planned;
 }
@@ -304,9 +302,7 @@ int ncclCommAbort(NcclComm handle) {
   comm->world->aborted = true;
   if (comm->world->others)
     comm->world->others->abort();
-  for (auto &[stream, owner] : e.streams.all())
-    if (stream->device == comm->device)
-      e.drain(lock, *stream, stream->enqueued);
+  e.drainAll(lock, comm->device);
   dispose(e, comm);
   return planned;
 }

@@ -41,6 +41,8 @@ int cuStreamDestroy_v2(Stream stream) {
   if (!object)
     return noStream();
   e.drain(lock, *object, object->enqueued);
+  while (object->running) // behind an error, another thread may be at it
+    e.progress.wait_for(lock, std::chrono::milliseconds(5));
   e.streams.take(object);
   return planned;
 }
@@ -76,8 +78,7 @@ int cuEventDestroy_v2(Event event) {
   auto *object = e.events.find(event);
   if (!object)
     return refuse(cudaInvalidHandle, "no such event");
-  for (auto &[stream, owner] : e.streams.all()) // work that waits for it
-    e.drain(lock, *stream, stream->enqueued);
+  e.drainAll(lock); // work that waits for it
   e.events.take(object);
   return planned;
 }
