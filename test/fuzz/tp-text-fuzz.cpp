@@ -13,6 +13,7 @@
 #include <csignal>
 #include <fstream>
 #include <map>
+#include <optional>
 #include <sstream>
 #include <sys/mman.h>
 #include <sys/resource.h>
@@ -73,14 +74,18 @@ std::string inputOf(const std::vector<std::string> &modules, int64_t number) {
   // What it prints before it dies belongs in no one's log; --replay shows it.
   if (!freopen("/dev/null", "w", stderr))
     _exit(3);
-  Phases phases;
+  // A context keeps every type and attribute that it has seen: a new one now and then.
+  std::optional<Phases> phases;
+  int64_t count = 0;
   for (int64_t number; (number = shared.next++) < first + cases;) {
+    if (count++ % 500 == 0)
+      phases.emplace();
     std::string text = inputOf(modules, number);
     self.current = number;
     itimerval limit{{0, 0}, {seconds, 0}};
     setitimer(ITIMER_REAL, &limit, nullptr);
-    std::string wrong = phases.run(text, number, &self.phase);
-    shared.parsed += phases.parsed();
+    std::string wrong = phases->run(text, number, &self.phase);
+    shared.parsed += phases->parsed();
     if (!wrong.empty()) {
       strncpy(self.wrong, wrong.c_str(), sizeof self.wrong - 1);
       _exit(2);
