@@ -237,7 +237,7 @@ private:
     cudaOptions.kernelIr = options.emitKernelIr;
     cudaOptions.ptxas = options.ptxas;
     FailureOr<cuda::CudaProgram> program = failure();
-    std::string problem; // of an option, which has no place in the module
+    std::string problem; // of an option or of an op in a kernel, which have no place in a file
     {
       ScopedDiagnosticHandler handler(&context, [&](Diagnostic &diagnostic) {
         const bool ofOption = isa<UnknownLoc>(diagnostic.getLocation()) && problem.empty();

@@ -1,5 +1,6 @@
-"""Packages for GPUs on the emulated device: the real model's tokens and small random models' logits equal those of the
-CPU target, for ranks on one GPU and on one each; bad input of both tools ends in one clear error."""
+"""Packages for GPUs on the emulated device: the real model's tokens and small random models' logits, of all families
+that GPUs have kernels for, equal those of the CPU target, for ranks on one GPU and on one each; bad input of both
+tools ends in one clear error."""
 
 import os
 
@@ -9,7 +10,11 @@ import numpy as np
 from bad_input_test import check_compile, expect_error
 from common import Suite, compile_model, expect, expect_close, expect_tokens, parse_ids, read_logits, run, run_ok
 
+import mixtral
+import random_families
 import random_gguf
+import t5
+import xlnet
 
 CUDA = ["--target", "cuda", "--gpu-arch", "sm_80", "--emit-kernel-ir"]
 TOKENS = 8
@@ -55,7 +60,8 @@ class Both:
         found = []
         for package, env in ((self.cpu, None), (self.gpu, environment(self.suite, self.gpu, devices))):
             output = self.suite.scratch / "logits.npy"
-            run_ok(command(self.suite, package, prompt, "--output", output), TIMEOUT, env=env)
+            ids = ",".join(map(str, prompt))
+            run_ok([self.suite.tool("tp-run"), package, "--prompt-ids", ids, "--output", output], TIMEOUT, env=env)
             found.append(np.array(read_logits(output, len(prompt))))
         expect_close(found[1], found[0], "logits", tolerance)
 
@@ -86,6 +92,30 @@ def test_random(suite, model):
         for dtype, devices in (("f32", 1), ("bf16", ranks)):
             title = f"random {dtype} tp={ranks}, {devices} GPUs"
             suite.check(title, check_random, suite, model, ranks, devices, dtype)
+
+
+def check_family(suite, name, ranks):
+    source = suite.scratch / "inputs" / name
+    random_families.write(name, source)
+    both = Both(suite, source, name, "--mesh", f"tp={ranks}")
+    prompt = [5, 17, 31, 1, 9, 33, 2]
+    if name not in random_families.ENCODERS:
+        both.tokens(prompt, 1, "--ignore-eos")
+    both.logits(prompt, 1, 1e-3)
+
+
+# An op of each family that has no kernel for GPUs yet.
+MISSING = [(mixtral, "tp.route"), (t5, "tp.relative_bias"), (xlnet, "tp.sinusoid")]
+
+
+def test_families(suite):
+    for i, name in enumerate(random_families.MODELS):
+        ranks = 1 + i % 3
+        suite.check(f"{name} tp={ranks}", check_family, suite, name, ranks)
+    for family, op in MISSING:
+        source = suite.scratch / "inputs" / op
+        family.write(next(iter(family.MODELS)), source)
+        suite.check(f"no kernel for {op}", check_compile, suite, [source, "--target", "cuda"], [f"no CUDA lowering for op '{op}'"])
 
 
 # name, flags, words of the message
@@ -158,6 +188,7 @@ def main():
         test_compile_errors(suite, model)
         test_run_errors(suite, model)
         test_random(suite, model)
+        test_families(suite)
         test_real(suite)
 
 
