@@ -17,6 +17,11 @@ namespace {
 
 bool sameAxes(ArrayAttr axes, SplitAttr split) { return llvm::equal(axes.getAsRange<StringAttr>(), split.getAxes()); }
 
+void copyAlternatives(Operation *from, Operation *to) {
+  if (Attribute alternatives = from->getAttr(kAlternatives))
+    to->setAttr(kAlternatives, alternatives);
+}
+
 // all_slice(all_reduce(x)) -> reduce_scatter(x), where the reduced value has no other use.
 struct ReduceThenSlice : OpRewritePattern<AllSliceOp> {
   using OpRewritePattern::OpRewritePattern;
@@ -25,9 +30,10 @@ struct ReduceThenSlice : OpRewritePattern<AllSliceOp> {
     if (!reduce || reduce->getNumResults() != 1 || !reduce->hasOneUse() ||
         !sameAxes(reduce.getAxes(), slice.getSplit()) || slice.getSplit().getRepeat() != 1)
       return failure();
-    rewriter.replaceOpWithNewOp<ReduceScatterOp>(slice, slice.getType(), reduce.getKindAttr(), reduce.getInput(),
-                                                 slice.getDimAttr(), slice.getSizeAttr(), slice.getSplitAttr(),
-                                                 slice.getMeshAttr(), reduce.getOriginAttr());
+    auto scatter = rewriter.replaceOpWithNewOp<ReduceScatterOp>(
+        slice, slice.getType(), reduce.getKindAttr(), reduce.getInput(), slice.getDimAttr(), slice.getSizeAttr(),
+        slice.getSplitAttr(), slice.getMeshAttr(), reduce.getOriginAttr());
+    copyAlternatives(reduce, scatter);
     return success();
   }
 };
@@ -55,8 +61,9 @@ struct SumOfReduces : OpRewritePattern<arith::AddFOp> {
         a.getAxes() != b.getAxes())
       return failure();
     Value sum = arith::AddFOp::create(rewriter, add.getLoc(), a.getInput(), b.getInput());
-    rewriter.replaceOpWithNewOp<AllReduceOp>(add, add.getType(), a.getKindAttr(), sum, a.getAxesAttr(), a.getMeshAttr(),
-                                             a.getOriginAttr());
+    auto reduce = rewriter.replaceOpWithNewOp<AllReduceOp>(add, add.getType(), a.getKindAttr(), sum, a.getAxesAttr(),
+                                                           a.getMeshAttr(), a.getOriginAttr());
+    copyAlternatives(a, reduce);
     return success();
   }
 };
@@ -137,6 +144,12 @@ struct OptimizeCollectives : tp::impl::OptimizeCollectivesBase<OptimizeCollectiv
     state.addAttributes(first->getAttrs());
     if (StringAttr origins = joinOrigins(first, second))
       state.attributes.set("origin", origins);
+    SmallVector<Attribute> alternatives;
+    for (Operation *op : {first, second})
+      if (auto list = op->getAttrOfType<ArrayAttr>(kAlternatives))
+        alternatives.append(list.begin(), list.end());
+    if (!alternatives.empty())
+      state.attributes.set(kAlternatives, b.getArrayAttr(alternatives));
     Operation *joined = b.create(state);
     first->replaceAllUsesWith(joined->getResults().take_front(first->getNumResults()));
     second->replaceAllUsesWith(joined->getResults().drop_front(first->getNumResults()));
@@ -155,7 +168,7 @@ struct OptimizeCollectives : tp::impl::OptimizeCollectivesBase<OptimizeCollectiv
   // What an op does, whoever asked for it.
   static DictionaryAttr meaning(Operation *op) {
     NamedAttrList list(op->getAttrDictionary());
-    for (StringRef name : {StringRef("origin"), StringRef(kValue), StringRef(kShardings)})
+    for (StringRef name : {StringRef("origin"), StringRef(kValue), StringRef(kShardings), StringRef(kAlternatives)})
       list.erase(name);
     return list.getDictionary(op->getContext());
   }

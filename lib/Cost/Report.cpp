@@ -22,6 +22,20 @@ void setOrigin(StringRef origins, CollectiveUse &use) {
   }
 }
 
+void setAlternatives(ArrayAttr list, CollectiveUse &use) {
+  for (auto entry : list.getAsRange<DictionaryAttr>()) {
+    Alternative &way = use.alternatives.emplace_back();
+    way.bytes = entry.getAs<IntegerAttr>("bytes").getInt();
+    way.chosen = entry.contains("chosen");
+    for (Attribute sharding : entry.getAs<ArrayAttr>("operands")) {
+      std::string text;
+      llvm::raw_string_ostream(text) << sharding;
+      // #tp.sharding<@mesh, ...>
+      way.operands.push_back(StringRef(text).split(", ").second.drop_back().str());
+    }
+  }
+}
+
 // Kind, axes and bytes of a collective; false for other ops.
 bool describe(Operation *op, CollectiveUse &use) {
   std::optional<CollectiveCost> cost = costOf(op);
@@ -34,6 +48,8 @@ bool describe(Operation *op, CollectiveUse &use) {
   use.bytes = cost->total();
   if (auto origin = op->getAttrOfType<StringAttr>("origin"))
     setOrigin(origin.getValue(), use);
+  if (auto list = op->getAttrOfType<ArrayAttr>(kAlternatives))
+    setAlternatives(list, use);
   return true;
 }
 } // namespace
@@ -65,7 +81,7 @@ std::vector<CollectiveUse> tp::collectCollectives(ModuleOp partitioned) {
 
 std::string tp::toJson(const std::vector<CollectiveUse> &uses) {
   nlohmann::ordered_json json = nlohmann::ordered_json::array();
-  for (const CollectiveUse &use : uses)
+  for (const CollectiveUse &use : uses) {
     json.push_back({{"entry", use.entry},
                     {"function", use.function},
                     {"kind", use.kind},
@@ -75,6 +91,9 @@ std::string tp::toJson(const std::vector<CollectiveUse> &uses) {
                     {"bytes", use.bytes},
                     {"op", use.op},
                     {"operand", use.operand}});
+    for (const Alternative &way : use.alternatives)
+      json.back()["alternatives"].push_back({{"operands", way.operands}, {"bytes", way.bytes}, {"chosen", way.chosen}});
+  }
   return json.dump(1) + "\n";
 }
 
@@ -100,6 +119,9 @@ std::string tp::toTable(const std::vector<CollectiveUse> &uses) {
                         (long long)use.groupSize, (long long)use.count, (long long)use.bytes,
                         (long long)(use.bytes * use.count))
         << use.function << ": " << use.op << " " << use.operand << "\n";
+    for (const Alternative &way : use.alternatives)
+      out << "      " << (way.chosen ? "chosen: " : "or:     ") << llvm::join(way.operands, " x ") << ": " << way.bytes
+          << " bytes\n";
     total += use.bytes * use.count;
   }
   finish();

@@ -193,7 +193,7 @@ private:
              {strategy.empty()     ? "megatron"
               : strategy == "none" ? ""
                                    : strategy,
-              options.reverseWorklist});
+              options.reverseWorklist, options.explain});
     if (failed(manager.run(*module)))
       throw Error("phase " + name.str() + " failed");
     if (name == "collectives" || options.stopAfter == name)

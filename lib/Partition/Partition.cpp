@@ -10,7 +10,10 @@
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/IR/Matchers.h"
 #include "mlir/Transforms/RegionUtils.h"
+#include "llvm/ADT/ScopeExit.h"
 #include "llvm/ADT/SetVector.h"
+
+#include <cmath>
 
 namespace tp {
 #define GEN_PASS_DEF_PARTITION
@@ -38,8 +41,8 @@ struct CalledWith {
 class FunctionPartitioner {
 public:
   FunctionPartitioner(func::FuncOp function, MeshOp mesh, OpBuilder &builder,
-                      llvm::DenseMap<Operation *, CalledWith> &calledWith)
-      : function(function), builder(builder),
+                      llvm::DenseMap<Operation *, CalledWith> &calledWith, bool explain)
+      : function(function), builder(builder), explain(explain),
         context{builder, mesh.getMesh(), FlatSymbolRefAttr::get(mesh.getSymNameAttr())}, calledWith(calledWith) {}
 
   // Builds the local function behind the global one, and returns it.
@@ -159,10 +162,49 @@ private:
           missing.push_back(axis);
         return !has;
       });
+      Operation *before = builder.getInsertionPoint() == builder.getInsertionBlock()->begin()
+                              ? nullptr
+                              : &*std::prev(builder.getInsertionPoint());
       made = emitReshard(context, loc, have.value, planReshard(type, have.sharding, reached, context.mesh), origin);
+      noteAlternatives(before);
       made = asPartial(made, to, missing, loc);
     }
     return made;
+  }
+
+  // On the collectives behind `before`: what could have been done instead.
+  void noteAlternatives(Operation *before) {
+    auto it = before ? std::next(Block::iterator(before)) : builder.getInsertionBlock()->begin();
+    for (; alternatives && it != builder.getInsertionPoint(); ++it)
+      if (isa<AllReduceOp, AllGatherOp, ReduceScatterOp, AllToAllOp, PermuteOp>(*it))
+        it->setAttr(kAlternatives, alternatives);
+  }
+
+  // The ways to compute an op whose operands disagree, with the bytes that each moves.
+  Attribute alternativesOf(const Decision &decision) {
+    if (!explain || decision.possible.size() < 2)
+      return {};
+    SmallVector<Attribute> ways;
+    for (auto [way, assignment] : llvm::enumerate(decision.possible)) {
+      double bytes = 0;
+      SmallVector<Attribute> operands;
+      auto add = [&](unsigned i, const Sharding &from, const Sharding &to) {
+        bytes += reshardBytes(decision.present.types[i], from, to, context.mesh);
+      };
+      for (auto [i, operand] : llvm::enumerate(assignment.operands)) {
+        add(i, decision.present.shardings[i], operand);
+        operands.push_back(operand.toAttribute(context.meshName, builder.getContext()));
+      }
+      for (unsigned i = 0, first = assignment.operands.size(); i < assignment.results.size(); ++i)
+        add(first + i, assignment.results[i], decision.present.shardings[first + i]);
+      NamedAttrList entry;
+      entry.set("operands", builder.getArrayAttr(operands));
+      entry.set("bytes", builder.getI64IntegerAttr(std::llround(bytes)));
+      if (way == decision.chosen)
+        entry.set("chosen", builder.getUnitAttr());
+      ways.push_back(entry.getDictionary(builder.getContext()));
+    }
+    return builder.getArrayAttr(ways);
   }
 
   // For a value that is stated to be a sum over `axes`, and is not. (The maximum of equal values is the value.)
@@ -340,6 +382,8 @@ private:
     Operation *op = decision.op;
     const ShardingRule &rule = decision.rule;
     const Assignment &assignment = decision.possible[decision.chosen];
+    alternatives = alternativesOf(decision);
+    auto done = llvm::make_scope_exit([&] { alternatives = {}; });
     SmallVector<Value> operands;
     for (auto [i, operand] : llvm::enumerate(op->getOperands()))
       operands.push_back(inSharding(operand, assignment.operands[i], op->getLoc(), originOf(op, i)));
@@ -600,6 +644,8 @@ private:
   LocalContext context;
   llvm::DenseMap<Operation *, CalledWith> &calledWith;
   llvm::DenseMap<Value, LocalValue> values;
+  bool explain;
+  Attribute alternatives; // of the op that is being visited
   std::vector<Decision> decisions;
   llvm::DenseMap<Operation *, unsigned> decisionOf;
   IRMapping numbers; // values that are no tensors
@@ -607,6 +653,7 @@ private:
 };
 
 struct Partition : tp::impl::PartitionBase<Partition> {
+  using PartitionBase::PartitionBase;
   void runOnOperation() override {
     ModuleOp module = getOperation();
     FailureOr<MeshOp> mesh = onlyMesh(module);
@@ -622,7 +669,7 @@ struct Partition : tp::impl::PartitionBase<Partition> {
     OpBuilder builder(module.getContext());
     llvm::DenseMap<Operation *, CalledWith> calledWith;
     for (func::FuncOp function : order)
-      if (failed(FunctionPartitioner(function, *mesh, builder, calledWith).run()))
+      if (failed(FunctionPartitioner(function, *mesh, builder, calledWith, explain).run()))
         return signalPassFailure();
     for (func::FuncOp function : order)
       function.erase();

@@ -19,7 +19,7 @@ void tp::addPhase(StringRef phase, OpPassManager &manager, const PhaseOptions &o
   } else if (phase == "propagate") {
     manager.addPass(createPropagateShardings({options.reverseWorklist}));
   } else if (phase == "partition") {
-    manager.addPass(createPartition());
+    manager.addPass(createPartition({options.explain}));
   } else if (phase == "collectives") {
     manager.addPass(createOptimizeCollectives());
   }

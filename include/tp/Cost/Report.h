@@ -11,6 +11,13 @@
 
 namespace tp {
 
+// A way to compute the op that asked for a collective.
+struct Alternative {
+  std::vector<std::string> operands; // the shardings that it wants, "[{}, {"tp"}]"
+  int64_t bytes = 0;                 // one device sends for operands and results
+  bool chosen = false;
+};
+
 // One collective op, as an entry point runs it.
 struct CollectiveUse {
   std::string entry;    // the entry function, e.g. "prefill_128"
@@ -23,6 +30,7 @@ struct CollectiveUse {
   // What asked for it: "tp.linear", "operand 0" or "result"; of one that was fused, of each value: "tp.linear;
   // tp.sdpa".
   std::string op, operand;
+  std::vector<Alternative> alternatives; // where operands disagreed, and partition was asked to explain
 };
 
 // The functions marked tp.entry; where none is, the public ones.

@@ -44,6 +44,8 @@ inline constexpr llvm::StringLiteral kState = "tp.state";
 inline constexpr llvm::StringLiteral kEntry = "tp.entry";
 inline constexpr llvm::StringLiteral kValue = "tp.value";
 inline constexpr llvm::StringLiteral kPartitioned = "tp.partitioned";
+// On a collective, where asked for: an array of dictionaries `operands` (shardings), `bytes`, and `chosen` for one.
+inline constexpr llvm::StringLiteral kAlternatives = "tp.alternatives";
 inline constexpr llvm::StringLiteral kGlobalType = "tp.global_type";
 
 // The mesh a symbol names, as seen from `from`; null if there is none.

@@ -69,6 +69,10 @@ def Partition : Pass<"tp-partition", "::mlir::ModuleOp"> {
 
     Requires shardings on all values (tp-propagate-shardings). The module gets the attribute `tp.partitioned`.
   }];
+  let options = [
+    Option<"explain", "explain", "bool", "false",
+           "note on each collective, as tp.alternatives, how its op could have been computed instead, and the bytes of each way">,
+  ];
   let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::tensor::TensorDialect"];
 }
 

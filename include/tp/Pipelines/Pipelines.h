@@ -9,6 +9,7 @@ namespace tp {
 struct PhaseOptions {
   std::string strategy = "megatron"; // empty: the annotations in the module alone
   bool reverseWorklist = false;
+  bool explain = false; // partition notes the alternatives of each collective
 };
 
 // Phases that are pipelines on IR, in order. Import comes before them; lower and package behind.
