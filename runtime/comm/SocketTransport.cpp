@@ -253,7 +253,7 @@ void finalize() {
   std::vector<char> bytes(size_t(table.size) * 2);
   for (int peer = 0; peer < table.size; ++peer)
     if (peer != table.rank)
-      messages.push_back({peer, &bytes[size_t(peer)], 1, &bytes[size_t(table.size + peer)], 1});
+      messages.push_back({peer, &bytes[size_t(peer)], 1, &bytes[size_t(table.size) + size_t(peer)], 1});
   char ignored[64];
   exchange(messages.data(), int(messages.size()), 1, 10, ignored, int(sizeof(ignored)));
   for (int socket : sockets)

@@ -30,6 +30,10 @@ public:
   bool parsed() const; // the text was a valid module
 
   static const char *nameOf(int phase);
+  static constexpr int kParse = 0;
+  // Asked by a signal's handler while the parser runs: it died in MLIR's own code, not in any that this project gave
+  // it.
+  static bool diesUpstream();
 
 private:
   struct Implementation;
