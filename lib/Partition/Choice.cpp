@@ -16,6 +16,15 @@ bool tp::isMadeAnywhere(Value value) {
   return isa_and_nonnull<tensor::EmptyOp, tensor::SplatOp>(def);
 }
 
+bool tp::placesElements(Operation *op) {
+  if (isa<tensor::ExpandShapeOp, tensor::CollapseShapeOp, linalg::TransposeOp, linalg::BroadcastOp>(op))
+    return true;
+  auto generic = dyn_cast<linalg::GenericOp>(op);
+  return generic && generic->getNumResults() == 1 && generic.getNumDpsInputs() == 1 &&
+         generic.getNumLoops() == generic.getNumParallelLoops() && generic.getBody()->getOperations().size() == 1 &&
+         generic.getBody()->getTerminator()->getOperand(0) == generic.getBody()->getArgument(0);
+}
+
 namespace {
 class Chooser {
 public:

@@ -25,6 +25,9 @@ void chooseTogether(std::vector<Decision> &decisions, MeshAttr mesh);
 // Each device makes its part by itself: a fill, an empty tensor, a constant of equal elements.
 bool isMadeAnywhere(mlir::Value value);
 
+// The op has one result, whose elements are its first operand's, in other places or repeated.
+bool placesElements(mlir::Operation *op);
+
 } // namespace tp
 
 #endif

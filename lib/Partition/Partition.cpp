@@ -42,8 +42,9 @@ class FunctionPartitioner {
 public:
   FunctionPartitioner(func::FuncOp function, MeshOp mesh, OpBuilder &builder,
                       llvm::DenseMap<Operation *, CalledWith> &calledWith, bool explain)
-      : function(function), builder(builder), explain(explain),
-        context{builder, mesh.getMesh(), FlatSymbolRefAttr::get(mesh.getSymNameAttr())}, calledWith(calledWith) {}
+      : function(function), builder(builder),
+        context{builder, mesh.getMesh(), FlatSymbolRefAttr::get(mesh.getSymNameAttr())}, calledWith(calledWith),
+        explain(explain) {}
 
   // Builds the local function behind the global one, and returns it.
   FailureOr<func::FuncOp> run() {
@@ -68,6 +69,7 @@ public:
     for (Operation &op : function.getBody().front())
       if (failed(visit(&op)))
         return failure();
+    eraseReplaced();
     return local;
   }
 
@@ -147,29 +149,102 @@ private:
     if (isMadeAnywhere(value))
       return asPartial(make(value, to), to, isZero(value) ? Axes() : to.partial, loc);
     Key key{value, to.toAttribute(context.meshName, builder.getContext())};
-    Value &made = resharded[key];
-    if (!made) {
-      // What a loop reads from outside is brought to its sharding before the loop.
-      OpBuilder::InsertionGuard guard(builder);
-      Block *block = Value(have.value).getParentBlock();
-      if (block != builder.getInsertionBlock())
-        builder.setInsertionPoint(block->findAncestorOpInBlock(*builder.getInsertionBlock()->getParentOp()));
-      Sharding reached = to;
-      Axes missing;
-      llvm::erase_if(reached.partial, [&](StringAttr axis) {
-        bool has = have.sharding.reduce == to.reduce && llvm::is_contained(have.sharding.partial, axis);
-        if (!has)
-          missing.push_back(axis);
-        return !has;
-      });
-      Operation *before = builder.getInsertionPoint() == builder.getInsertionBlock()->begin()
-                              ? nullptr
-                              : &*std::prev(builder.getInsertionPoint());
-      made = emitReshard(context, loc, have.value, planReshard(type, have.sharding, reached, context.mesh), origin);
-      noteAlternatives(before);
-      made = asPartial(made, to, missing, loc);
+    if (Value made = resharded.lookup(key))
+      return made;
+    // What a loop reads from outside is brought to its sharding before the loop.
+    OpBuilder::InsertionGuard guard(builder);
+    Block *block = Value(have.value).getParentBlock();
+    if (block != builder.getInsertionBlock())
+      builder.setInsertionPoint(block->findAncestorOpInBlock(*builder.getInsertionBlock()->getParentOp()));
+    Value made = moveSource(value, to, origin);
+    if (!made)
+      made = reshard(have, type, to, loc, origin);
+    return resharded[key] = made;
+  }
+
+  // By collectives.
+  Value reshard(const LocalValue &have, RankedTensorType type, const Sharding &to, Location loc, StringRef origin) {
+    Sharding reached = to;
+    Axes missing;
+    llvm::erase_if(reached.partial, [&](StringAttr axis) {
+      bool has = have.sharding.reduce == to.reduce && llvm::is_contained(have.sharding.partial, axis);
+      if (!has)
+        missing.push_back(axis);
+      return !has;
+    });
+    Operation *before = builder.getInsertionPoint() == builder.getInsertionBlock()->begin()
+                            ? nullptr
+                            : &*std::prev(builder.getInsertionPoint());
+    Value made = emitReshard(context, loc, have.value, planReshard(type, have.sharding, reached, context.mesh), origin);
+    noteAlternatives(before);
+    return asPartial(made, to, missing, loc);
+  }
+
+  // How an op that only places elements (a reshape, a transpose, a repetition) is done so that its result is `to`.
+  std::optional<Assignment> placedSo(Operation *op, const Sharding &to) {
+    auto it = decisionOf.find(op);
+    if (it == decisionOf.end() || !placesElements(op) || !to.partial.empty())
+      return std::nullopt;
+    const Decision &decision = decisions[it->second];
+    OpShardings wish = decision.present;
+    for (unsigned i = 0; i < op->getNumOperands(); ++i)
+      wish.shardings[i] = Sharding::whole(wish.types[i].getRank());
+    wish.shardings.back() = to;
+    for (Assignment &assignment : possibleAssignments(decision.rule, wish, context.mesh))
+      if (sameLayout(assignment.results[0], to, wish.types.back(), context.mesh) &&
+          (!values.find(op->getResult(0))->second.zeroPadded || keepsZeros(op, decision.rule, assignment)))
+        return std::move(assignment);
+    return std::nullopt;
+  }
+
+  // The bytes that bring a value to a sharding, itself or what it is made of.
+  double bytesTo(Value value, const Sharding &to) {
+    auto type = tensorType(value);
+    const Sharding &have = values.find(value)->second.sharding;
+    if (sameLayout(have, to, type, context.mesh) || isMadeAnywhere(value) ||
+        resharded.contains({value, to.toAttribute(context.meshName, builder.getContext())}))
+      return 0;
+    return std::min(reshardBytes(type, have, to, context.mesh), sourceBytes(value, to));
+  }
+  double sourceBytes(Value value, const Sharding &to) {
+    std::optional<Assignment> assignment = placedSo(value.getDefiningOp(), to);
+    if (!assignment)
+      return std::numeric_limits<double>::infinity();
+    double bytes = 0;
+    for (auto [i, operand] : llvm::enumerate(value.getDefiningOp()->getOperands()))
+      bytes += bytesTo(operand, assignment->operands[i]);
+    return bytes;
+  }
+
+  // The value in the sharding `to`, made again from what it is made of, where that moves fewer bytes: keys and values
+  // are gathered before they are repeated. Else null.
+  Value moveSource(Value value, const Sharding &to, StringRef origin) {
+    const Sharding &have = values.find(value)->second.sharding;
+    Operation *op = value.getDefiningOp();
+    if (!op || sourceBytes(value, to) >= reshardBytes(tensorType(value), have, to, context.mesh))
+      return {};
+    Assignment assignment = *placedSo(op, to);
+    SmallVector<Value> operands;
+    for (auto [i, operand] : llvm::enumerate(op->getOperands()))
+      operands.push_back(inSharding(operand, assignment.operands[i], op->getLoc(), origin));
+    Operation *local = createLocal(context, op, decisions[decisionOf.lookup(op)].rule, assignment, operands, numbers);
+    local->removeAttr(kValue);
+    local->setAttr(kShardings, builder.getArrayAttr(to.toAttribute(context.meshName, builder.getContext())));
+    replaced.push_back(values.find(value)->second.value);
+    return local->getResult(0);
+  }
+
+  // What was made again elsewhere may have no use left.
+  void eraseReplaced() {
+    while (!replaced.empty()) {
+      Operation *op = replaced.pop_back_val().getDefiningOp();
+      if (!op || !isOpTriviallyDead(op))
+        continue;
+      for (Value operand : op->getOperands())
+        replaced.push_back(operand);
+      llvm::erase_if(replaced, [&](Value value) { return value.getDefiningOp() == op; });
+      op->erase();
     }
-    return made;
   }
 
   // On the collectives behind `before`: what could have been done instead.
@@ -604,6 +679,9 @@ private:
   // The result's padding is zero: zeros in the operands' give it, or there is none.
   bool keepsZeros(Operation *op, const ShardingRule &rule, const Assignment &assignment) {
     auto zero = [&](unsigned i) { return values.find(op->getOperand(i))->second.zeroPadded; };
+    // It may be made again in another sharding, which has padding where this has none.
+    if (isMadeAnywhere(op->getResult(0)))
+      return isZero(op->getResult(0));
     auto padded = [&](unsigned f) {
       return geometryOf(assignment.factors[f], rule.factors[f].size, context.mesh).padded();
     };
@@ -613,8 +691,6 @@ private:
         llvm::append_range(factors, llvm::make_filter_range(dim.factors, padded));
     if (factors.empty())
       return true;
-    if (isa<linalg::FillOp>(op) || op->hasTrait<OpTrait::ConstantLike>())
-      return isZero(op->getResult(0));
     if (isa<ActivationOp, RopeOp, RmsNormOp, arith::TruncFOp, arith::ExtFOp>(op))
       return zero(0);
     if (isa<KvUpdateOp>(op))
@@ -650,6 +726,7 @@ private:
   llvm::DenseMap<Operation *, unsigned> decisionOf;
   IRMapping numbers; // values that are no tensors
   llvm::DenseMap<Key, Value> resharded;
+  SmallVector<Value> replaced; // values that were made again in another sharding
 };
 
 struct Partition : tp::impl::PartitionBase<Partition> {

@@ -8,6 +8,8 @@ namespace tp {
 
 // Makes tp.embedding of lookups in linalg.
 void raiseLookups(mlir::ModuleOp module);
+// Makes two reductions of a search for the largest element and its number in linalg.
+void raiseSearches(mlir::ModuleOp module);
 // Gives each user of a value made of constants a copy of its own.
 void separateConstants(mlir::ModuleOp module);
 // Splits the weights of blocks that no annotation reached, where that saves more than it moves.

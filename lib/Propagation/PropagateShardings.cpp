@@ -20,6 +20,7 @@ struct PropagateShardings : tp::impl::PropagateShardingsBase<PropagateShardings>
     if (failed(checkWholeProgram(getOperation())))
       return signalPassFailure();
     raiseLookups(getOperation());
+    raiseSearches(getOperation());
     separateConstants(getOperation());
     FailureOr<Graph> graph = Graph::build(getOperation());
     if (failed(graph))

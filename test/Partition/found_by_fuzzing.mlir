@@ -91,3 +91,18 @@ module {
     return %collapsed : tensor<4x16xf32>
   }
 }
+
+// -----
+
+// A constant that is split without padding is made again in shards that have some, and is summed over.
+module {
+  tp.mesh @mesh <["a" = 2, "b" = 4]>
+  func.func @main(%arg0: tensor<2x2xf32> {tp.sharding = #tp.sharding<@mesh, [{}, {"a", "b"}]>}, %arg1: tensor<2xf32> {tp.sharding = #tp.sharding<@mesh, [{"a"}]>}, %arg2: tensor<3x2xf32>, %arg3: tensor<3xf32>) -> tensor<3x2xf32> {
+    %0 = tp.linear %arg0, %arg2 bias %arg3 : (tensor<2x2xf32>, tensor<3x2xf32>, tensor<3xf32>) -> tensor<2x3xf32>
+    %cst = arith.constant dense<1.000000e+00> : tensor<3x2xf32>
+    %1 = arith.addf %arg2, %cst : tensor<3x2xf32>
+    %cst_0 = arith.constant dense<1.000000e+00> : tensor<2x2xf32>
+    %2 = tp.linear %1, %cst_0 bias %arg1 : (tensor<3x2xf32>, tensor<2x2xf32>, tensor<2xf32>) -> tensor<3x2xf32>
+    return %2 : tensor<3x2xf32>
+  }
+}

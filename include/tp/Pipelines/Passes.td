@@ -50,7 +50,8 @@ def PropagateShardings : Pass<"tp-propagate-shardings", "::mlir::ModuleOp"> {
     6. A value stays partial where every use is linear in it and carries the sum on; it is reduced once, there.
 
     Parameters and states of the same name in several entry functions are one value. A `linalg.generic` that looks up rows of a table by ids becomes
-    `tp.embedding` first, whose rule lets the table be split.
+    `tp.embedding` first, whose rule lets the table be split. One that searches for the largest element and its number becomes two maxima, which can be
+    split: of the elements, and of the places where they are reached.
 
     Afterwards every function argument and result has `tp.sharding`, every op `tp.shardings` and a number `tp.value`, unique in its function.
   }];
@@ -65,7 +66,8 @@ def Partition : Pass<"tp-partition", "::mlir::ModuleOp"> {
     Every op is rewritten to the shapes of one device. Where an operand's sharding is not what the op's factor rule asks for, the cheapest steps
     between the two are inserted; where operands disagree on an axis, the assignment that moves the fewest bytes is taken. Partial results are reduced
     as late as `tp-propagate-shardings` found possible. Indices into a split dimension are moved by the device's offset, padding is zero or masked
-    wherever it could be summed, and a bias meets a partial sum on one device only.
+    wherever it could be summed, and a bias meets a partial sum on one device only. A value whose elements are another's, in other places or repeated, is
+    made again from that one where this moves fewer bytes: keys and values are gathered before they are repeated for their queries.
 
     Requires shardings on all values (tp-propagate-shardings). The module gets the attribute `tp.partitioned`.
   }];
