@@ -14,6 +14,8 @@ void raiseSearches(mlir::ModuleOp module);
 void separateConstants(mlir::ModuleOp module);
 // Splits the weights of blocks that no annotation reached, where that saves more than it moves.
 void completeBlocks(Graph &graph, AxisPropagation &axes);
+// Splits results that nobody stated as what they are computed from came in, where that moves less than a whole sum.
+void scatterResults(Graph &graph, AxisPropagation &axes);
 // Infers units and repeats along the axes.
 void propagateGrains(Graph &graph);
 // Marks the values that stay partial sums.

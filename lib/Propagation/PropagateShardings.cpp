@@ -28,6 +28,7 @@ struct PropagateShardings : tp::impl::PropagateShardingsBase<PropagateShardings>
     AxisPropagation axes(*graph, reverse);
     axes.run();
     completeBlocks(*graph, axes);
+    scatterResults(*graph, axes);
     propagateGrains(*graph);
     propagatePartials(*graph);
     for (auto function : getOperation().getOps<func::FuncOp>())

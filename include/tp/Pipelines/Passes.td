@@ -46,8 +46,9 @@ def PropagateShardings : Pass<"tp-propagate-shardings", "::mlir::ModuleOp"> {
     4. A contraction that does not use an axis which the module uses elsewhere (nothing stated reaches it, as the residual stream is whole) is completed:
        of the splits of its weights (arguments that it alone reads), each followed to a fixpoint, the one that moves the fewest bytes for the work it saves
        stays. Where none is worth it, a warning says how much work is repeated. Closed dimensions stay as they are.
-    5. Units and repeats (heads that are not to be cut) are inferred along the axes.
-    6. A value stays partial where every use is linear in it and carries the sum on; it is reduced once, there.
+    5. A function's result that nobody stated and that is a sum over devices is split as the rows that it is computed from came in, where that moves less.
+    6. Units and repeats (heads that are not to be cut) are inferred along the axes.
+    7. A value stays partial where every use is linear in it and carries the sum on; it is reduced once, there.
 
     Parameters and states of the same name in several entry functions are one value. A `linalg.generic` that looks up rows of a table by ids becomes
     `tp.embedding` first, whose rule lets the table be split. One that searches for the largest element and its number becomes two maxima, which can be
