@@ -16,12 +16,60 @@ void AxisPropagation::run() {
     for (const Split &split : node.sharding.dims)
       if (!split.axes.empty())
         levels.insert(split.priority);
+  holdInputs();
   for (int64_t now : levels) {
     level = now;
     std::vector<unsigned> all(graph.edges.size());
     std::iota(all.begin(), all.end(), 0);
     fixpoint(std::move(all));
   }
+  decideInputs();
+}
+
+void AxisPropagation::holdInputs() {
+  std::vector<unsigned> reads(graph.nodes.size(), 0);
+  llvm::BitVector others(graph.nodes.size()); // that are computed, passed or stated
+  for (const Edge &edge : graph.edges)
+    for (auto [i, node] : llvm::enumerate(edge.nodes)) {
+      ++reads[node];
+      if (i >= edge.operands || edge.identity)
+        others.set(node);
+    }
+  held.resize(graph.nodes.size());
+  for (unsigned node = 0; node < graph.nodes.size(); ++node)
+    held[node] =
+        !others[node] && reads[node] > 1 &&
+        llvm::all_of(graph.nodes[node].sharding.dims, [](const Split &dim) { return !dim.closed && dim.axes.empty(); });
+}
+
+void AxisPropagation::decideInputs() {
+  constexpr size_t kMost = 256; // values that are followed on trial
+  for (auto &[slot, split] : std::exchange(proposed, {})) {
+    Proposal proposal{slot.first, slot.second, split};
+    held.reset(slot.first);
+    Changes before = follow(proposal, kMost);
+    llvm::SmallSetVector<unsigned, 16> touched;
+    for (auto &[node, sharding] : before)
+      touched.insert(graph.nodes[node].edges.begin(), graph.nodes[node].edges.end());
+    OpCost then = leastCostOf(touched.getArrayRef());
+    for (auto &[node, sharding] : before)
+      graph.nodes[node].sharding = sharding;
+    OpCost now = leastCostOf(touched.getArrayRef());
+    if (before.size() > kMost || then.moved + then.work <= now.moved + now.work)
+      follow(proposal);
+    else
+      held.set(slot.first);
+  }
+}
+
+OpCost AxisPropagation::leastCostOf(ArrayRef<unsigned> edges) const {
+  OpCost sum;
+  for (unsigned edge : edges) {
+    OpCost one = leastCost(graph.edges[edge].rule, shardingsOf(graph.edges[edge]), graph.mesh);
+    sum.moved += one.moved;
+    sum.work += one.work;
+  }
+  return sum;
 }
 
 AxisPropagation::Changes AxisPropagation::follow(const Proposal &proposal, size_t limit) {
@@ -189,6 +237,10 @@ bool AxisPropagation::apply(const Proposal &proposal) {
   const Axes &wanted = proposal.split.axes;
   if (axes.size() >= wanted.size() || !std::equal(axes.begin(), axes.end(), wanted.begin()))
     return false;
+  if (proposal.node < held.size() && held[proposal.node]) {
+    proposed.insert({{proposal.node, proposal.dim}, proposal.split});
+    return false;
+  }
   Sharding before = sharding;
   bool fresh = axes.empty();
   int64_t size = graph.nodes[proposal.node].type.getDimSize(proposal.dim);

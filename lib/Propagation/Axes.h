@@ -6,6 +6,9 @@
 
 #include "tp/Partition/Assignment.h"
 
+#include "llvm/ADT/BitVector.h"
+
+#include <map>
 #include <set>
 
 namespace tp {
@@ -23,7 +26,8 @@ public:
 
   AxisPropagation(Graph &graph, bool reverse) : graph(graph), reverse(reverse) {}
 
-  // From the stated shardings to a fixpoint.
+  // From the stated shardings to a fixpoint. Inputs of the program that several ops read and that nobody stated come
+  // last, and are split only where that moves no more bytes: a device takes its part of a whole input for nothing.
   void run();
 
   // Applies one proposal more, and from there to a fixpoint, or until more than `limit` nodes changed. Says what it
@@ -33,7 +37,14 @@ public:
   // What the tensors of an edge have.
   OpShardings shardingsOf(const Edge &edge) const;
 
+  // What the ops do at least.
+  OpCost leastCostOf(llvm::ArrayRef<unsigned> edges) const;
+
 private:
+  using Slot = std::pair<unsigned, unsigned>; // a node's dimension
+
+  void holdInputs();
+  void decideInputs();
   void fixpoint(std::vector<unsigned> dirty, size_t limit = ~size_t(0));
   bool passesOn(unsigned edge) const;
   FactorSplits factorAxes(const Edge &edge) const;
@@ -45,7 +56,9 @@ private:
   Graph &graph;
   bool reverse;
   int64_t level = 0;
-  Changes changes; // of the present fixpoint
+  Changes changes;                // of the present fixpoint
+  llvm::BitVector held;           // nodes that are not split
+  std::map<Slot, Split> proposed; // to held nodes
 };
 
 } // namespace tp

@@ -119,22 +119,12 @@ private:
     if (before.size() <= limit)
       for (auto &[node, sharding] : before)
         touched.insert(graph.nodes[node].edges.begin(), graph.nodes[node].edges.end());
-    OpCost then = cost(touched.getArrayRef());
+    OpCost then = axes.leastCostOf(touched.getArrayRef());
     for (auto &[node, sharding] : before)
       graph.nodes[node].sharding = std::move(sharding);
-    OpCost now = cost(touched.getArrayRef());
+    OpCost now = axes.leastCostOf(touched.getArrayRef());
     return then.work < now.work ? (then.moved - now.moved) / (now.work - then.work)
                                 : std::numeric_limits<double>::infinity();
-  }
-
-  OpCost cost(ArrayRef<unsigned> edges) const {
-    OpCost sum;
-    for (unsigned edge : edges) {
-      OpCost one = leastCost(graph.edges[edge].rule, axes.shardingsOf(graph.edges[edge]), graph.mesh);
-      sum.moved += one.moved;
-      sum.work += one.work;
-    }
-    return sum;
   }
 
   static double flops(const Edge &edge) {

@@ -37,10 +37,10 @@ private:
     llvm::SmallSetVector<unsigned, 16> touched;
     for (auto &[node, sharding] : before)
       touched.insert(graph.nodes[node].edges.begin(), graph.nodes[node].edges.end());
-    OpCost then = cost(touched.getArrayRef());
+    OpCost then = axes.leastCostOf(touched.getArrayRef());
     for (auto &[node, sharding] : before)
       std::swap(graph.nodes[node].sharding, sharding);
-    OpCost now = cost(touched.getArrayRef());
+    OpCost now = axes.leastCostOf(touched.getArrayRef());
     if (before.size() <= kMost && then.moved < now.moved && then.moved + then.work < now.moved + now.work)
       for (auto &[node, sharding] : before)
         std::swap(graph.nodes[node].sharding, sharding);
@@ -70,16 +70,6 @@ private:
       for (auto [d, operand] : llvm::enumerate(edge.tensor(i)))
         if (!operand.factors.empty() && operand.factors.front() == factors.front())
           reached.insert({edge.nodes[i], d});
-  }
-
-  OpCost cost(ArrayRef<unsigned> edges) const {
-    OpCost sum;
-    for (unsigned edge : edges) {
-      OpCost one = leastCost(graph.edges[edge].rule, axes.shardingsOf(graph.edges[edge]), graph.mesh);
-      sum.moved += one.moved;
-      sum.work += one.work;
-    }
-    return sum;
   }
 
   Graph &graph;

@@ -42,7 +42,8 @@ def PropagateShardings : Pass<"tp-propagate-shardings", "::mlir::ModuleOp"> {
     1. Priorities in order: first what is stated with priority 0, then 1, ...
     2. In each round every op whose values changed proposes, from the shardings before the round, axes for the open dimensions of its operands and results;
        the proposals are then applied in the order of the program. So the result does not depend on the order in which ops are visited.
-    3. An axis is never used twice in a value, a closed dimension never gains axes, and what a user stated never changes.
+    3. An axis is never used twice in a value, a closed dimension never gains axes, and what a user stated never changes. Inputs of the program that
+       several ops read and that nobody stated come last, and are split only where that moves no more: part of a whole input costs nothing.
     4. A contraction that does not use an axis which the module uses elsewhere (nothing stated reaches it, as the residual stream is whole) is completed:
        of the splits of its weights (arguments that it alone reads), each followed to a fixpoint, the one that moves the fewest bytes for the work it saves
        stays. Where none is worth it, a warning says how much work is repeated. Closed dimensions stay as they are.
