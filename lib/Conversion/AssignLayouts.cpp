@@ -109,7 +109,10 @@ LogicalResult AssignLayouts::checkOps() {
   };
   WalkResult result = getOperation().walk([&](Operation *op) -> WalkResult {
     bool token = target == "cuda" && isa<TopPairsOp, BestIndexOp>(op);
-    if (!isSupported(op) && !token)
+    bool rows = isa<tensor::ExtractSliceOp>(op) ? target == "cuda" && viewOffset(op)
+                : isJoin(op)                    ? target == "cuda" && canJoin(op)
+                                                : false;
+    if (isa<tensor::ExtractSliceOp>(op) || isJoin(op) ? !rows : !isSupported(op) && !token)
       return op->emitError() << "no " << shown() << " lowering for op '" << op->getName() << "'";
     if (auto sdpa = dyn_cast<SdpaOp>(op); sdpa && sdpa.getValue().getType() != sdpa.getKey().getType())
       return op->emitError() << "no " << shown() << " lowering for values of another type than the keys', "

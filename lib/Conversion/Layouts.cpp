@@ -54,6 +54,41 @@ int64_t entryRows(func::FuncOp entry) {
   return type && type.getRank() == 2 ? type.getDimSize(1) : 1;
 }
 
+static int64_t bytesOf(RankedTensorType type) { return type.getNumElements() * type.getElementTypeBitWidth() / 8; }
+
+static bool isPiece(ArrayRef<int64_t> shape, int64_t dim) {
+  return llvm::all_of(shape.take_front(size_t(dim)), [](int64_t size) { return size == 1; });
+}
+
+std::optional<int64_t> viewOffset(Operation *view) {
+  auto slice = dyn_cast<tensor::ExtractSliceOp>(view);
+  if (!slice)
+    return 0;
+  RankedTensorType from = slice.getSourceType(), to = slice.getType();
+  if (ShapedType::isDynamicShape(slice.getStaticOffsets()) || from.getRank() != to.getRank() || !slice.hasUnitStride())
+    return std::nullopt;
+  std::optional<int64_t> cut; // the one dimension that is cut
+  for (int64_t dim = 0; dim < from.getRank(); ++dim)
+    if (from.getDimSize(dim) != to.getDimSize(dim)) {
+      if (cut || !isPiece(from.getShape(), dim))
+        return std::nullopt;
+      cut = dim;
+    }
+  return cut ? bytesOf(from) / from.getDimSize(*cut) * slice.getStaticOffsets()[size_t(*cut)] : 0;
+}
+
+bool canJoin(Operation *op) {
+  auto concat = cast<tensor::ConcatOp>(op);
+  return isPiece(cast<RankedTensorType>(concat.getType()).getShape(), int64_t(concat.getDim())) &&
+         llvm::all_of(concat.getOperands(), [](Value value) {
+           Operation *source = value.getDefiningOp();
+           return source && !isView(source) && !isJoin(source) && !isSplat(source) && !isa<KvUpdateOp>(source) &&
+                  !isa<func::CallOp>(source) && llvm::count_if(value.getUsers(), isJoin) == 1 &&
+                  llvm::none_of(value.getUsers(),
+                                [](Operation *user) { return isView(user) || isa<func::ReturnOp>(user); });
+         });
+}
+
 bool isElementwise(Operation *op) {
   return isa<arith::AddFOp, arith::SubFOp, arith::MulFOp, arith::DivFOp, arith::AddIOp, arith::SubIOp, arith::MulIOp,
              arith::TruncFOp, arith::ExtFOp, math::TanhOp, ActivationOp>(op);

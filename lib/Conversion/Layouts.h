@@ -16,6 +16,7 @@ inline constexpr llvm::StringLiteral kLayout = "cpu.layout";
 inline constexpr llvm::StringLiteral kAlias = "cpu.alias";
 inline constexpr llvm::StringLiteral kOffset = "cpu.offset";
 inline constexpr llvm::StringLiteral kPlaces = "cpu.places";
+inline constexpr llvm::StringLiteral kWithin = "cpu.within";
 inline constexpr llvm::StringLiteral kFrame = "cpu.frame";
 inline constexpr llvm::StringLiteral kFrameAt = "cpu.frame_at";
 inline constexpr llvm::StringLiteral kSymbol = "cpu.symbol"; // entry: what the shared object exports
@@ -65,10 +66,16 @@ int64_t entryRows(mlir::func::FuncOp entry);
 // Name of the function on memory that replaces one on tensors.
 inline std::string loweredName(mlir::func::FuncOp function) { return (function.getName() + "_in_memory").str(); }
 
-// A view costs nothing: the same memory under another shape.
+// A view costs nothing: the same memory under another shape, or (GPU) a part of it.
 inline bool isView(mlir::Operation *op) {
-  return mlir::isa<mlir::tensor::ExpandShapeOp, mlir::tensor::CollapseShapeOp>(op);
+  return mlir::isa<mlir::tensor::ExpandShapeOp, mlir::tensor::CollapseShapeOp, mlir::tensor::ExtractSliceOp>(op);
 }
+// Bytes before the part that a view shows; nothing where the part is not one piece.
+std::optional<int64_t> viewOffset(mlir::Operation *view);
+// A join costs nothing (GPU): its operands are made where it lies, one behind the other.
+inline bool isJoin(mlir::Operation *op) { return mlir::isa<mlir::tensor::ConcatOp>(op); }
+// Whether the operands of a join can be made there: each by an op of its own, and all dimensions before the joined 1.
+bool canJoin(mlir::Operation *op);
 inline bool isCollective(mlir::Operation *op) {
   return mlir::isa<AllReduceOp, AllGatherOp, ReduceScatterOp, AllToAllOp, PermuteOp>(op);
 }

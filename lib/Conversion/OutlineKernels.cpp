@@ -77,7 +77,7 @@ LogicalResult OutlineKernels::outline(func::FuncOp function) {
     // In the new order: everything before the terminator is placed again.
     for (Operation *member : group)
       member->moveBefore(block.getTerminator());
-    if (!isView(op) && !isCollective(op) && !isa<func::CallOp>(op))
+    if (!isView(op) && !isJoin(op) && !isCollective(op) && !isa<func::CallOp>(op))
       outlineGroup(group);
   }
   for (Operation &op : llvm::make_early_inc_range(block))

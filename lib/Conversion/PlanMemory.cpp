@@ -32,7 +32,10 @@ private:
   LogicalResult addArguments();
   void addOp(Operation *op);
   void addResult(Operation *op, unsigned result);
+  bool joins(Value value);
+  void keepSource(Operation *op);
   void extendUses();
+  bool isPart(Value value);
   std::optional<int> bufferFor(Operation *op, unsigned result);
   int addBuffer(int64_t bytes, bool fixed = false) {
     buffers.push_back({bytes, index, index, -1, fixed});
@@ -48,6 +51,7 @@ private:
   std::vector<Buffer> buffers;
   llvm::DenseMap<Value, int> bufferOf;
   llvm::DenseMap<Value, int64_t> fixedPlace; // kPlaceAlias, or -1-i
+  llvm::DenseMap<Value, int64_t> within;     // a joined value's: bytes from the place of the join
   llvm::DenseMap<Operation *, int> frames;   // buffer of a callee's frame
   llvm::DenseMap<Operation *, int64_t> order;
 };
@@ -67,7 +71,7 @@ private:
 int64_t FramePlan::lastUse(Value value) {
   int64_t last = order.lookup(value.getDefiningOp());
   for (Operation *user : value.getUsers())
-    last = std::max(last, isView(user) ? lastUse(user->getResult(0)) : order.lookup(user));
+    last = std::max(last, isView(user) || isJoin(user) ? lastUse(user->getResult(0)) : order.lookup(user));
   return last;
 }
 
@@ -90,6 +94,16 @@ LogicalResult FramePlan::addArguments() {
   return success();
 }
 
+// Whether a value lies in a part of its buffer.
+bool FramePlan::isPart(Value value) {
+  while (value.getDefiningOp() && isView(value.getDefiningOp())) {
+    if (isa<tensor::ExtractSliceOp>(value.getDefiningOp()))
+      return true;
+    value = value.getDefiningOp()->getOperand(0);
+  }
+  return within.contains(value);
+}
+
 // The place of a result that shares an operand's buffer, if there is an operand that dies here.
 std::optional<int> FramePlan::bufferFor(Operation *op, unsigned result) {
   SmallVector<unsigned> candidates;
@@ -100,13 +114,52 @@ std::optional<int> FramePlan::bufferFor(Operation *op, unsigned result) {
     candidates = inPlaceOperands(calleeOf(call), result);
   for (unsigned candidate : candidates) {
     auto it = bufferOf.find(op->getOperand(candidate));
-    if (it == bufferOf.end() || buffers[it->second].fixed || buffers[it->second].last != index)
+    if (it == bufferOf.end() || isPart(op->getOperand(candidate)) || buffers[it->second].fixed ||
+        buffers[it->second].last != index)
       continue;
     auto shares = [&](Value operand) { return bufferOf.contains(operand) && bufferOf.lookup(operand) == it->second; };
     if (llvm::count_if(op->getOperands(), shares) == 1 && llvm::none_of(op->getResults(), shares))
       return it->second;
   }
   return std::nullopt;
+}
+
+// A value that is joined with others is made in its part of the joined value.
+bool FramePlan::joins(Value value) {
+  auto user = llvm::find_if(value.getUsers(), isJoin);
+  if (user == value.getUsers().end())
+    return false;
+  Operation *join = *user;
+  Value whole = join->getResult(0);
+  int64_t before = 0;
+  for (Value part : join->getOperands()) {
+    if (part == value)
+      break;
+    before += bytesOf(physicalType(cast<RankedTensorType>(part.getType()), "plain"));
+  }
+  within[value] = before;
+  if (auto it = fixedPlace.find(whole); it != fixedPlace.end()) {
+    fixedPlace[value] = it->second;
+    return true;
+  }
+  if (!bufferOf.contains(whole))
+    bufferOf[whole] = addBuffer(bytesOf(physicalType(cast<RankedTensorType>(whole.getType()), "plain")));
+  int id = bufferOf[value] = bufferOf.lookup(whole);
+  buffers[id].first = std::min(buffers[id].first, index);
+  buffers[id].last = std::max(buffers[id].last, lastUse(whole));
+  return true;
+}
+
+// The source of a collective that runs beside compute is read until somebody waits for the result.
+void FramePlan::keepSource(Operation *op) {
+  if (!op->hasAttr(kOverlapped) || !bufferOf.contains(op->getOperand(0)))
+    return;
+  int64_t until = order.lookup(op->getBlock()->getTerminator());
+  for (Operation *user : op->getResult(0).getUsers())
+    if (!isJoin(user))
+      until = std::min(until, order.lookup(user));
+  Buffer &source = buffers[bufferOf.lookup(op->getOperand(0))];
+  source.last = std::max(source.last, until);
 }
 
 void FramePlan::addResult(Operation *op, unsigned i) {
@@ -116,6 +169,8 @@ void FramePlan::addResult(Operation *op, unsigned i) {
     fixedPlace[result] = kPlaceAlias;
     return;
   }
+  if (joins(result))
+    return;
   StringRef layout = call ? resultLayout(calleeOf(call), i) : "plain";
   int64_t bytes = bytesOf(physicalType(cast<RankedTensorType>(result.getType()), layout));
   int id = bufferFor(op, i).value_or(-1);
@@ -159,6 +214,8 @@ LogicalResult FramePlan::run() {
 
 void FramePlan::addOp(Operation *op) {
   index = order.lookup(op);
+  if (isJoin(op))
+    return;
   if (isView(op)) {
     if (bufferOf.contains(op->getOperand(0)))
       bufferOf[op->getResult(0)] = bufferOf.lookup(op->getOperand(0));
@@ -167,6 +224,7 @@ void FramePlan::addOp(Operation *op) {
   for (unsigned i = 0; i < op->getNumResults(); ++i)
     if (!fixedPlace.contains(op->getResult(i)) && !bufferOf.contains(op->getResult(i)))
       addResult(op, i);
+  keepSource(op);
   auto call = dyn_cast<func::CallOp>(op);
   auto frame = call ? calleeOf(call)->getAttrOfType<IntegerAttr>(kFrame) : IntegerAttr();
   if (frame && frame.getInt() > 0)
@@ -211,13 +269,17 @@ LogicalResult FramePlan::annotate() {
     if (auto id = function.getResultAttrOfType<IntegerAttr>(i, kOffset))
       function.setResultAttr(i, kOffset, b.getI64IntegerAttr(buffers[id.getInt()].offset));
   for (Operation &op : function.front().without_terminator()) {
-    if (isView(&op))
+    if (isView(&op) || isJoin(&op))
       continue;
-    SmallVector<int64_t> places;
+    SmallVector<int64_t> places, parts;
     for (Value result : op.getResults()) {
       auto it = fixedPlace.find(result);
       places.push_back(it != fixedPlace.end() ? it->second : buffers[bufferOf.lookup(result)].offset);
     }
+    for (Value result : op.getResults())
+      parts.push_back(within.lookup(result));
+    if (llvm::any_of(parts, [](int64_t bytes) { return bytes > 0; }))
+      op.setAttr(kWithin, b.getDenseI64ArrayAttr(parts));
     op.setAttr(kPlaces, b.getDenseI64ArrayAttr(places));
     if (frames.contains(&op))
       op.setAttr(kFrameAt, b.getI64IntegerAttr(buffers[frames.lookup(&op)].offset));

@@ -50,6 +50,8 @@ bool describe(Operation *op, CollectiveUse &use) {
     setOrigin(origin.getValue(), use);
   if (auto list = op->getAttrOfType<ArrayAttr>(kAlternatives))
     setAlternatives(list, use);
+  if (auto overlap = op->getAttrOfType<StringAttr>(kOverlap))
+    use.overlap = overlap.str();
   return true;
 }
 } // namespace
@@ -91,6 +93,8 @@ std::string tp::toJson(const std::vector<CollectiveUse> &uses) {
                     {"bytes", use.bytes},
                     {"op", use.op},
                     {"operand", use.operand}});
+    if (!use.overlap.empty())
+      json.back()["overlap"] = {{"overlapped", use.overlapped()}, {"why", use.overlap}};
     for (const Alternative &way : use.alternatives)
       json.back()["alternatives"].push_back({{"operands", way.operands}, {"bytes", way.bytes}, {"chosen", way.chosen}});
   }
@@ -119,6 +123,8 @@ std::string tp::toTable(const std::vector<CollectiveUse> &uses) {
                         (long long)use.groupSize, (long long)use.count, (long long)use.bytes,
                         (long long)(use.bytes * use.count))
         << use.function << ": " << use.op << " " << use.operand << "\n";
+    if (!use.overlap.empty())
+      out << "      overlapped: " << use.overlap << "\n";
     for (const Alternative &way : use.alternatives)
       out << "      " << (way.chosen ? "chosen: " : "or:     ") << llvm::join(way.operands, " x ") << ": " << way.bytes
           << " bytes\n";

@@ -81,6 +81,10 @@ private:
     }
     if (!llvm::is_contained({"", "megatron", "sequence", "replicate", "none"}, StringRef(options.strategy)))
       throw Error("--strategy: expected megatron, sequence, replicate or none, found '" + options.strategy + "'");
+    if (options.overlap == "on" && options.target != "cuda")
+      throw Error(
+          "--overlap=on: expected --target cuda; all threads of a CPU rank take part in a collective, so nothing "
+          "runs beside it");
   }
 
   // Whether a program says itself how it is split.
@@ -193,7 +197,7 @@ private:
              {strategy.empty()     ? "megatron"
               : strategy == "none" ? ""
                                    : strategy,
-              options.reverseWorklist, options.explain});
+              options.reverseWorklist, options.explain, options.target == "cuda" ? options.overlap : ""});
     if (failed(manager.run(*module)))
       throw Error("phase " + name.str() + " failed");
     if (name == "collectives" || options.stopAfter == name)

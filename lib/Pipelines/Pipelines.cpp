@@ -22,6 +22,8 @@ void tp::addPhase(StringRef phase, OpPassManager &manager, const PhaseOptions &o
     manager.addPass(createPartition({options.explain}));
   } else if (phase == "collectives") {
     manager.addPass(createOptimizeCollectives());
+    if (!options.overlap.empty())
+      manager.addPass(createOverlapCollectives({options.overlap, options.explain}));
   }
   if (phase == "decompose" || phase == "propagate" || phase == "partition")
     manager.addPass(createVerifyPhase({phase.str()}));

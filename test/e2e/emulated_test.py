@@ -2,6 +2,7 @@
 that GPUs have kernels for, equal those of the CPU target, for ranks on one GPU and on one each; bad input of both
 tools ends in one clear error."""
 
+import json
 import os
 
 import numpy as np
@@ -92,6 +93,41 @@ def test_random(suite, model):
         for dtype, devices in (("f32", 1), ("bf16", ranks)):
             title = f"random {dtype} tp={ranks}, {devices} GPUs"
             suite.check(title, check_random, suite, model, ranks, devices, dtype)
+
+
+def check_overlap(suite, model, ranks, dtype):
+    """Halves give the very logits of the whole, whether a graph is replayed or not."""
+    prompt = [5, 17, 42, 1, 9, 33, 2, 8, 71, 64, 3, 77, 21]
+    ids = ",".join(map(str, prompt))
+    found = []
+    for overlap in ("off", "on"):
+        package, output = suite.scratch / f"overlap.{overlap}", suite.scratch / f"{overlap}.npy"
+        compile_model(suite, model, package, "--mesh", f"tp={ranks}", "--dtype", dtype, "--overlap", overlap, *CUDA)
+        events = json.loads((package / "manifest.json").read_text())["events"]
+        expect((events > 0) == (overlap == "on"), f"--overlap {overlap}: {events} events")
+        for graphs in "01":
+            env = environment(suite, package, 1, TP_CUDA_GRAPHS=graphs)
+            tokens = run_ok(command(suite, package, prompt, "--ignore-eos"), TIMEOUT, env=env).stdout
+            run_ok([suite.tool("tp-run"), package, "--prompt-ids", ids, "--output", output], TIMEOUT, env=env)
+            found.append((tokens, np.array(read_logits(output, len(prompt)))))
+    for tokens, logits in found[1:]:
+        expect(tokens == found[0][0], f"expected the tokens {found[0][0]}, found {tokens}")
+        expect(np.array_equal(logits, found[0][1]), "expected the same bits in all logits")
+
+
+def check_lost_wait(suite, number):
+    """A wait that a program forgot is a race, which the emulated device names."""
+    package = suite.scratch / "overlap.on"
+    env = environment(suite, package, 1, TP_CUDA_GRAPHS="0", TP_EMU_LOST_WAIT=str(number))
+    result = run(command(suite, package, [5, 17], "--ignore-eos"), TIMEOUT, env=env)
+    expect_error(result, ["not ordered"])
+
+
+def test_overlap(suite, model):
+    for ranks, dtype in ((3, "bf16"), (2, "f32")):
+        suite.check(f"overlap {dtype} tp={ranks}", check_overlap, suite, model, ranks, dtype)
+    for number in (3, 4, 9, 10):
+        suite.check(f"overlap, wait {number} lost", check_lost_wait, suite, number)
 
 
 def check_family(suite, name, ranks):
@@ -188,6 +224,7 @@ def main():
         test_compile_errors(suite, model)
         test_run_errors(suite, model)
         test_random(suite, model)
+        test_overlap(suite, model)
         test_families(suite)
         test_real(suite)
 

@@ -71,6 +71,10 @@ static void addOptions(CLI::App &app, CompileOptions &options, std::string &mesh
   app.add_option(
       "--ptxas", options.ptxas,
       "with --target cuda: NVIDIA's assembler, or none for PTX alone [$TP_PTXAS, PATH, /usr/local/cuda/bin]");
+  app.add_option("--overlap", options.overlap,
+                 "with --target cuda: auto, on or off: compute half of the rows while the other half is summed; auto: "
+                 "where it should pay [auto]")
+      ->check(CLI::IsMember({"auto", "on", "off"}));
   app.add_flag("--emit-kernel-ir", options.emitKernelIr, "with --target cuda: also write the LLVM IR of the kernels");
   app.add_option("--cpu", options.cpu, "CPU to generate code for, as LLVM names it [this machine's]");
   app.add_flag("--reverse-worklist", options.reverseWorklist,

@@ -50,6 +50,7 @@ def PlanMemory : Pass<"tp-plan-memory", "::mlir::ModuleOp"> {
     - call or collective: `cpu.places`, one number a result: the offset in the frame; -1-i: the function returns it as result i, so it is made where the
       caller wants it; `alias`(-1000000): it is the state that an operand is. `cpu.frame_at`: where the callee's frame lies.
     - function: `cpu.frame`, bytes of its frame.
+    - call or collective whose results are joined with others (GPU): `cpu.within`, for each result the bytes that it lies behind its place.
     - argument of an entry: `cpu.offset`, in the arena (inputs), weights or state.
     - result of an entry that is an output: `cpu.offset` in the arena.
     - module: `cpu.arena_bytes`, `cpu.weight_bytes`, `cpu.state_bytes`.
@@ -122,6 +123,8 @@ def LowerProgramToCuda : Pass<"tp-lower-program-to-cuda", "::mlir::ModuleOp"> {
   let description = [{
     Rewrites the functions that call kernels: entries to `(frame)` of runtime/include/tp_cuda.h, others to `(frame, memory of the frame, arguments...,
     results...)`, device addresses as i64. Each call of a kernel is its launches or a GEMM, each collective a collective, in order on the compute stream.
+    Collectives marked `tp.overlapped` are given to the communication stream, which waits for their source; the compute stream waits for them before
+    the first op that reads their result, before a call, and at the end.
     Functions on tensors are gone; `gpu.module @kernels` stays.
 
     Runs after `tp-lower-kernels-to-gpu`.

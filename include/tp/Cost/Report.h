@@ -30,6 +30,8 @@ struct CollectiveUse {
   // What asked for it: "tp.linear", "operand 0" or "result"; of one that was fused, of each value: "tp.linear;
   // tp.sdpa".
   std::string op, operand;
+  std::string overlap; // "yes: ..." or "no: ..."; empty where the target cannot overlap or partition was not asked
+  bool overlapped() const { return overlap.starts_with("yes"); }
   std::vector<Alternative> alternatives; // where operands disagreed, and partition was asked to explain
 };
 

@@ -46,6 +46,9 @@ inline constexpr llvm::StringLiteral kValue = "tp.value";
 inline constexpr llvm::StringLiteral kPartitioned = "tp.partitioned";
 // On a collective, where asked for: an array of dictionaries `operands` (shardings), `bytes`, and `chosen` for one.
 inline constexpr llvm::StringLiteral kAlternatives = "tp.alternatives";
+// Of a collective: one half of the rows, which runs beside what computes the other; why it was halved or not.
+inline constexpr llvm::StringLiteral kOverlapped = "tp.overlapped";
+inline constexpr llvm::StringLiteral kOverlap = "tp.overlap";
 inline constexpr llvm::StringLiteral kGlobalType = "tp.global_type";
 
 // The mesh a symbol names, as seen from `from`; null if there is none.

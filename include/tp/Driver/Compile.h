@@ -26,7 +26,8 @@ struct CompileOptions {
   std::vector<std::string> gpuArchs; // empty: sm_80, sm_90
   std::string ptxas;                 // as cuda::CudaOptions says
   bool emitKernelIr = false;
-  std::string cpu; // LLVM's name; empty: this machine's
+  std::string overlap = "auto"; // with target cuda; auto, on or off: as --tp-overlap-collectives says
+  std::string cpu;              // LLVM's name; empty: this machine's
   bool quiet = false;
 };
 

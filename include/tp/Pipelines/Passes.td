@@ -102,6 +102,44 @@ def ReportCost : Pass<"tp-report-cost", "::mlir::ModuleOp"> {
   }];
 }
 
+def OverlapCollectives : Pass<"tp-overlap-collectives", "::mlir::ModuleOp"> {
+  let summary = "cuts rows in two halves, so that one's collectives run while the other computes";
+  let description = [{
+    Ops that compute each row from the same row (linears, norms, elementwise ops, all_reduce, and all_gather or reduce_scatter of the last dimension)
+    form chains, from one op that mixes rows to the next. A chain with a linear and a collective is cut along its first dimension of more than one:
+    sequences of a batch, or rows of one sequence. The halves alternate, a stage being what lies between two collectives:
+
+        compute         A0  B0     A1     B1     A2  B2
+        communication       A0:sum B0:sum A1:sum B1:sum
+
+    so
+
+        %0 = tp.linear %x, %w : (tensor<1x16x8xf32>, tensor<4x8xf32>) -> tensor<1x16x4xf32>
+        %1 = tp.all_reduce sum %0 over ["tp"] on @mesh : tensor<1x16x4xf32>
+
+    becomes
+
+        %a = tensor.extract_slice %x[0, 0, 0] [1, 8, 8] [1, 1, 1] : tensor<1x16x8xf32> to tensor<1x8x8xf32>
+        %0 = tp.linear %a, %w : (tensor<1x8x8xf32>, tensor<4x8xf32>) -> tensor<1x8x4xf32>
+        %1 = tp.all_reduce sum %0 over ["tp"] on @mesh {tp.overlapped} : tensor<1x8x4xf32>
+        %b = tensor.extract_slice %x[0, 8, 0] [1, 8, 8] [1, 1, 1] : tensor<1x16x8xf32> to tensor<1x8x8xf32>
+        %2 = tp.linear %b, %w : (tensor<1x8x8xf32>, tensor<4x8xf32>) -> tensor<1x8x4xf32>
+        %3 = tp.all_reduce sum %2 over ["tp"] on @mesh {tp.overlapped} : tensor<1x8x4xf32>
+        %4 = tensor.concat dim(1) %1, %3 : (tensor<1x8x4xf32>, tensor<1x8x4xf32>) -> tensor<1x16x4xf32>
+
+    Each row is computed as before. Halves are one piece of memory each; the first has a multiple of 8 rows (vectors stay aligned), both more than 4
+    (below, other kernels are used). With `mode=auto` a chain is cut where the times estimated by lib/Cost/Overlap.cpp say that it pays: a product
+    of half the rows takes more than half the time. Runs behind `tp-optimize-collectives`; only the CUDA target lowers the result.
+
+    Errors: an unknown mode; a module that is not partitioned.
+  }];
+  let options = [
+    Option<"mode", "mode", "std::string", "\"auto\"", "auto: where it pays; on: wherever it can be done; off: nowhere">,
+    Option<"explain", "explain", "bool", "false", "note on each collective, as tp.overlap, whether it is overlapped and why">,
+  ];
+  let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::tensor::TensorDialect"];
+}
+
 def RingAttention : Pass<"tp-ring-attention", "::mlir::ModuleOp"> {
   let summary = "passes keys and values round a ring instead of gathering them";
   let description = [{

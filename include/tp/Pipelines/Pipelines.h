@@ -10,6 +10,7 @@ struct PhaseOptions {
   std::string strategy = "megatron"; // empty: the annotations in the module alone
   bool reverseWorklist = false;
   bool explain = false; // partition notes the alternatives of each collective
+  std::string overlap;  // auto, on or off; empty: the target cannot overlap
 };
 
 // Phases that are pipelines on IR, in order. Import comes before them; lower and package behind.

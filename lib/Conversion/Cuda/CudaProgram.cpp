@@ -148,6 +148,7 @@ llvm::FailureOr<CudaProgram> compileForCuda(ModuleOp partitioned, const CudaOpti
   };
   if (failed(runPasses(*module, lower)))
     return failure();
+  program.events = (*module)->getAttrOfType<IntegerAttr>(kEvents).getInt();
   if (llvm::Error error = CodeGeneration(*module, options, program).run())
     return partitioned.emitError() << llvm::toString(std::move(error));
   return program;

@@ -12,6 +12,7 @@ inline constexpr llvm::StringLiteral kScratch = "cuda.scratch";   // kernel on t
 inline constexpr llvm::StringLiteral kGemm = "cuda.gemm";         // kernel on tensors: index in the module's kGemms
 inline constexpr llvm::StringLiteral kGemms = "cuda.gemms";
 inline constexpr llvm::StringLiteral kScratchBytes = "cuda.scratch_bytes"; // module: behind the arena
+inline constexpr llvm::StringLiteral kEvents = "cuda.events";              // module: that the host code uses
 inline constexpr llvm::StringLiteral kKernelModule = "kernels";
 inline constexpr int64_t kDeviceAlign = 256; // bytes: of everything in device memory
 

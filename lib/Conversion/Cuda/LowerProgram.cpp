@@ -23,9 +23,11 @@ enum FrameField : int32_t {
   kAtRank = 24,
   kAtLaunch = 32,
   kAtGemm = 40,
-  kAtCollective = 48
+  kAtCollective = 48,
+  kAtRecord = 56,
+  kAtWait = 64
 };
-constexpr int64_t kComputeStream = 0;
+enum Stream : int64_t { kCompute = 0, kCommunication = 1 };
 
 // What all functions of the program share.
 struct Program {
@@ -34,6 +36,7 @@ struct Program {
 
   ModuleOp module;
   llvm::StringMap<int64_t> kernels; // number by name
+  int64_t events = 0;
 };
 
 class HostFunction {
@@ -49,12 +52,15 @@ private:
   Value number(int64_t value, int64_t bits = 64);
   Value add(Value address, int64_t offset);
   Value field(FrameField field, Type type);
-  void callback(FrameField field, ValueRange operands);
+  void callback(FrameField field, ValueRange operands, Stream stream = kCompute);
   Value placeOf(Operation *op, unsigned result);
   void lowerCall(func::CallOp call);
   void launch(func::CallOp call, func::FuncOp kernel);
   void gemm(func::CallOp call, func::FuncOp kernel);
+  void lowerCollective(Operation *op);
   void lowerOp(Operation *op);
+  void waitFor(Value value);
+  void waitUntil(size_t collective);
   SmallVector<Value> memoryOf(func::CallOp call);
 
   func::FuncOp source;
@@ -64,6 +70,8 @@ private:
   Value frame, rank, local, args;       // local: address of this function's part of the arena
   llvm::DenseMap<Value, Value> address; // i64, of tensors
   SmallVector<Value> returned;          // by result; aliases and results of entries have none
+  SmallVector<Value> brought;           // what collectives on the communication stream bring, in their order
+  size_t waited = 0;                    // so many of them are there
 };
 
 struct LowerProgramToCuda : tp::impl::LowerProgramToCudaBase<LowerProgramToCuda> {
@@ -113,9 +121,9 @@ Value HostFunction::field(FrameField field, Type type) {
   return LLVM::LoadOp::create(b, type, at);
 }
 
-void HostFunction::callback(FrameField which, ValueRange operands) {
+void HostFunction::callback(FrameField which, ValueRange operands, Stream stream) {
   auto pointer = LLVM::LLVMPointerType::get(b.getContext());
-  SmallVector<Value> all = {field(which, pointer), frame, number(kComputeStream, 32)};
+  SmallVector<Value> all = {field(which, pointer), frame, number(stream, 32)};
   all.append(operands.begin(), operands.end());
   auto type = LLVM::LLVMFunctionType::get(LLVM::LLVMVoidType::get(b.getContext()),
                                           SmallVector<Type>(ValueRange(all).drop_front().getTypes()));
@@ -179,7 +187,8 @@ Value HostFunction::placeOf(Operation *op, unsigned i) {
     auto call = cast<func::CallOp>(op);
     return address.lookup(call.getOperand(*cpu::aliasOf(cpu::calleeOf(call), i)));
   }
-  return place >= 0 ? add(local, place) : returned[-1 - place];
+  auto within = op->getAttrOfType<DenseI64ArrayAttr>(cpu::kWithin);
+  return add(place >= 0 ? add(local, place) : returned[-1 - place], within ? within[i] : 0);
 }
 
 // Places the results; operands, then results that are not held in an operand.
@@ -233,21 +242,66 @@ void HostFunction::lowerCall(func::CallOp call) {
     return gemm(call, callee);
   if (cpu::isKernel(callee))
     return launch(call, callee);
+  waitUntil(brought.size()); // the callee uses the same events
   SmallVector<Value> operands = {frame, add(local, numberOf(call, cpu::kFrameAt))};
   operands.append(memoryOf(call));
   LLVM::CallOp::create(b, TypeRange(), callee.getName().str() + "_host", operands);
 }
 
+// The compute stream waits for the first `count` collectives of the communication stream, which runs in order.
+void HostFunction::waitUntil(size_t count) {
+  if (count <= waited)
+    return;
+  callback(kAtWait, number(int64_t(count), 32));
+  waited = count;
+}
+
+void HostFunction::waitFor(Value value) {
+  if (auto *it = llvm::find(brought, value); it != brought.end())
+    return waitUntil(size_t(it - brought.begin()) + 1);
+  Operation *source = value.getDefiningOp();
+  if (source && (cpu::isView(source) || cpu::isJoin(source)))
+    for (Value operand : source->getOperands())
+      waitFor(operand);
+}
+
+// Event 0 tells the communication stream that a source is there, event i that its collective i is done. The memory of
+// a collective is not used for anything else before its result is read (tp-plan-memory).
+void HostFunction::lowerCollective(Operation *op) {
+  bool beside = op->hasAttr(kOverlapped);
+  if (beside) {
+    callback(kAtRecord, number(0, 32));
+    callback(kAtWait, number(0, 32), kCommunication);
+  } else {
+    waitUntil(brought.size()); // the order of collectives is the same on all ranks
+  }
+  for (auto [i, id] : llvm::enumerate(op->getAttrOfType<DenseI64ArrayAttr>(cpu::kCollective).asArrayRef())) {
+    Value to = address[op->getResult(i)] = placeOf(op, i);
+    callback(kAtCollective, {number(id, 32), address.lookup(op->getOperand(i)), to},
+             beside ? kCommunication : kCompute);
+  }
+  if (!beside)
+    return;
+  brought.push_back(op->getResult(0));
+  callback(kAtRecord, number(int64_t(brought.size()), 32), kCommunication);
+  program.events = std::max(program.events, int64_t(brought.size()) + 1);
+}
+
 void HostFunction::lowerOp(Operation *op) {
   if (cpu::isView(op)) {
+    address[op->getResult(0)] = add(address.lookup(op->getOperand(0)), *cpu::viewOffset(op));
+    return;
+  }
+  if (cpu::isJoin(op)) {
     address[op->getResult(0)] = address.lookup(op->getOperand(0));
-  } else if (auto call = dyn_cast<func::CallOp>(op)) {
+    return;
+  }
+  for (Value operand : op->getOperands())
+    waitFor(operand);
+  if (auto call = dyn_cast<func::CallOp>(op)) {
     lowerCall(call);
   } else {
-    for (auto [i, id] : llvm::enumerate(op->getAttrOfType<DenseI64ArrayAttr>(cpu::kCollective).asArrayRef())) {
-      Value to = address[op->getResult(i)] = placeOf(op, i);
-      callback(kAtCollective, {number(id, 32), address.lookup(op->getOperand(i)), to});
-    }
+    lowerCollective(op);
   }
 }
 
@@ -256,6 +310,7 @@ void HostFunction::lower() {
   placeArguments();
   for (Operation &op : source.front().without_terminator())
     lowerOp(&op);
+  waitUntil(brought.size());
   LLVM::ReturnOp::create(b, ValueRange());
 }
 
@@ -266,6 +321,7 @@ void LowerProgramToCuda::runOnOperation() {
   for (func::FuncOp function : functions)
     if (!cpu::isKernel(function))
       HostFunction(function, program).lower();
+  module->setAttr(kEvents, Builder(module.getContext()).getI64IntegerAttr(program.events));
   for (func::FuncOp function : functions)
     function.erase();
   for (auto mesh : llvm::make_early_inc_range(module.getOps<MeshOp>()))
