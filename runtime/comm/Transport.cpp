@@ -94,7 +94,7 @@ std::string agreeOnError(const tp_transport &transport, const std::string &error
   int late = transport.exchange(messages.data(), int(messages.size()), 1, timeoutFromEnvironment(), failure,
                                 int(sizeof(failure)));
   if (late == -2)
-    return "MPI failed at the start: " + std::string(failure);
+    return "communication failed at the start: " + std::string(failure);
   if (late >= 0)
     return "rank " + std::to_string(late) + ": stalled: did not start";
   for (int rank = 0; rank < transport.size; ++rank)

@@ -1,6 +1,6 @@
 #include "core/Engine.h"
 
-#include "comm/MpiCommunicator.h"
+#include "comm/ProcessCommunicator.h"
 #include "core/Cpus.h"
 #include "core/EngineState.h"
 
@@ -157,7 +157,7 @@ void EngineState::addRank(int rank, const EngineOptions &options) {
   const Manifest &manifest = package->manifest();
   auto state = std::make_unique<RankState>();
   if (options.transport) // first, for it checks the number of ranks
-    state->comm = makeMpiCommunicator(manifest, *options.transport, threads, policy, !policy.spin, fault);
+    state->comm = makeProcessCommunicator(manifest, *options.transport, threads, policy, !policy.spin, fault);
   else
     state->comm = world->communicator(rank);
   state->engine = this;

@@ -1,7 +1,7 @@
 #include "comm/Harness.h"
 
 #include "comm/LocalCommunicator.h"
-#include "comm/MpiCommunicator.h"
+#include "comm/ProcessCommunicator.h"
 #include "comm/Transport.h"
 
 #include <thread>
@@ -30,7 +30,7 @@ std::string runRanks(const Manifest &manifest, const World &world,
   std::unique_ptr<LocalWorld> local;
   std::vector<std::unique_ptr<Communicator>> comms;
   if (underMpi()) {
-    comms.push_back(makeMpiCommunicator(manifest, openTransport(), world.threads, policy, true, fault));
+    comms.push_back(makeProcessCommunicator(manifest, openTransport(), world.threads, policy, true, fault));
   } else {
     local = std::make_unique<LocalWorld>(manifest, world.threads, policy, fault);
     for (int rank = 0; rank < manifest.ranks; ++rank)

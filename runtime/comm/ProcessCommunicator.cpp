@@ -1,4 +1,4 @@
-#include "comm/MpiCommunicator.h"
+#include "comm/ProcessCommunicator.h"
 
 #include "comm/Reduce.h"
 #include "comm/Transfer.h"
@@ -26,10 +26,10 @@ std::pair<int64_t, int64_t> sliceOf(const Collective &c, int64_t p, int64_t grou
   return Share{p, groupSize}.range(c.count, lineBytes / 2);
 }
 
-class MpiCommunicator : public Communicator {
+class ProcessCommunicator : public Communicator {
 public:
-  MpiCommunicator(const Manifest &manifest, const tp_transport &transport, int threads, WaitPolicy policy, bool yield,
-                  Fault &fault);
+  ProcessCommunicator(const Manifest &manifest, const tp_transport &transport, int threads, WaitPolicy policy,
+                      bool yield, Fault &fault);
   using Communicator::run;
   void run(std::span<const Part> parts, int64_t thread) override;
   void broadcast(void *data, int64_t bytes, int root) override;
@@ -87,8 +87,8 @@ private:
   std::vector<std::vector<const void *>> sources; // by thread
 };
 
-MpiCommunicator::MpiCommunicator(const Manifest &manifest, const tp_transport &transport, int threads,
-                                 WaitPolicy policy, bool yield, Fault &fault)
+ProcessCommunicator::ProcessCommunicator(const Manifest &manifest, const tp_transport &transport, int threads,
+                                         WaitPolicy policy, bool yield, Fault &fault)
     : Communicator(transport.rank, transport.size), manifest(manifest), transport(transport), threads(threads),
       policy(policy), yield(yield), fault(fault), team(threads, policy, fault), sources(size_t(threads)) {
   int64_t bytes = 0;
@@ -102,7 +102,7 @@ MpiCommunicator::MpiCommunicator(const Manifest &manifest, const tp_transport &t
     list.reserve(size_t(size()));
 }
 
-MpiCommunicator::Plan MpiCommunicator::planFor(const Collective &c) const {
+ProcessCommunicator::Plan ProcessCommunicator::planFor(const Collective &c) const {
   Plan plan;
   plan.members = manifest.group(c.axes, rank());
   const int64_t n = int64_t(plan.members.size()), element = bytesOf(c.type);
@@ -128,14 +128,14 @@ MpiCommunicator::Plan MpiCommunicator::planFor(const Collective &c) const {
   return plan;
 }
 
-void MpiCommunicator::meet(int64_t thread, const Collective &c) {
+void ProcessCommunicator::meet(int64_t thread, const Collective &c) {
   int missing = team.wait(int(thread));
   if (missing != Barrier::met)
     throw RankError(rank(), "stalled: thread " + std::to_string(missing) + " is not at " + c.describe() + " after " +
                                 std::to_string(int64_t(std::ceil(policy.timeoutSeconds))) + " s");
 }
 
-void MpiCommunicator::exchange(const std::string *where, const Collective *c) {
+void ProcessCommunicator::exchange(const std::string *where, const Collective *c) {
   char error[256] = "";
   int late = transport.exchange(messages.data(), int(messages.size()), yield, policy.timeoutSeconds, error,
                                 int(sizeof(error)));
@@ -144,12 +144,12 @@ void MpiCommunicator::exchange(const std::string *where, const Collective *c) {
     return;
   std::string place = c ? c->describe() : *where;
   if (late == -2)
-    throw Error("MPI failed in " + place + ": " + error);
+    throw Error("communication failed in " + place + ": " + error);
   throw RankError(late, "stalled: not at " + place + " after " +
                             std::to_string(int64_t(std::ceil(policy.timeoutSeconds))) + " s");
 }
 
-void MpiCommunicator::broadcast(void *data, int64_t bytes, int root) {
+void ProcessCommunicator::broadcast(void *data, int64_t bytes, int root) {
   static const std::string where = "a broadcast";
   if (rank() != root)
     post(root, nullptr, 0, data, bytes);
@@ -160,7 +160,7 @@ void MpiCommunicator::broadcast(void *data, int64_t bytes, int root) {
   exchange(&where, nullptr);
 }
 
-void MpiCommunicator::barrier() {
+void ProcessCommunicator::barrier() {
   static const std::string where = "a barrier";
   char token = 0;
   std::vector<char> tokens(static_cast<size_t>(size()));
@@ -170,7 +170,7 @@ void MpiCommunicator::barrier() {
   exchange(&where, nullptr);
 }
 
-template <typename Function> void MpiCommunicator::forSteps(std::span<const Part> parts, Function function) {
+template <typename Function> void ProcessCommunicator::forSteps(std::span<const Part> parts, Function function) {
   int64_t base = 0;
   for (const Part &part : parts) {
     const Plan &plan = plans[size_t(part.id)];
@@ -179,7 +179,7 @@ template <typename Function> void MpiCommunicator::forSteps(std::span<const Part
   }
 }
 
-void MpiCommunicator::run(std::span<const Part> parts, int64_t thread) {
+void ProcessCommunicator::run(std::span<const Part> parts, int64_t thread) {
   const Collective &first = manifest.collectives[size_t(parts.front().id)];
   bool packs = false, slices = false;
   int64_t bytes = 0;
@@ -212,7 +212,7 @@ void MpiCommunicator::run(std::span<const Part> parts, int64_t thread) {
 }
 
 // What is not contiguous is sent from the staging memory, and so is this rank's own addend.
-void MpiCommunicator::pack(const Step &step, int64_t thread) {
+void ProcessCommunicator::pack(const Step &step, int64_t thread) {
   if (step.reduces())
     return;
   const auto &[c, plan, src, dst, base] = step;
@@ -228,7 +228,7 @@ void MpiCommunicator::pack(const Step &step, int64_t thread) {
     copy(own, element, src, dst, share);
 }
 
-void MpiCommunicator::postAll(const Step &step) {
+void ProcessCommunicator::postAll(const Step &step) {
   const auto &[c, plan, src, dst, base] = step;
   const int64_t n = step.groupSize(), element = bytesOf(c.type);
   auto [mine, mineEnd] = step.inSlices() ? sliceOf(c, plan.me, n) : std::pair(int64_t(0), c.count);
@@ -250,7 +250,7 @@ void MpiCommunicator::postAll(const Step &step) {
   }
 }
 
-void MpiCommunicator::finish(const Step &step, int64_t thread) {
+void ProcessCommunicator::finish(const Step &step, int64_t thread) {
   const auto &[c, plan, src, dst, base] = step;
   const Share share{thread, threads};
   if (step.reduces())
@@ -265,7 +265,7 @@ void MpiCommunicator::finish(const Step &step, int64_t thread) {
 }
 
 // All elements, or this rank's slice of them.
-void MpiCommunicator::finishReduce(const Step &step, int64_t thread) {
+void ProcessCommunicator::finishReduce(const Step &step, int64_t thread) {
   const auto &[c, plan, src, dst, base] = step;
   const int64_t n = step.groupSize(), element = bytesOf(c.type);
   auto [mine, mineEnd] = step.inSlices() ? sliceOf(c, plan.me, n) : std::pair(int64_t(0), c.count);
@@ -278,7 +278,7 @@ void MpiCommunicator::finishReduce(const Step &step, int64_t thread) {
   reduce(c.type, c.reduction, srcs, {&slice, 1}, begin, end);
 }
 
-void MpiCommunicator::postSlices(const Step &step) {
+void ProcessCommunicator::postSlices(const Step &step) {
   if (!step.inSlices())
     return;
   const auto &[c, plan, src, dst, base] = step;
@@ -292,7 +292,7 @@ void MpiCommunicator::postSlices(const Step &step) {
 }
 
 // The addends lie packed as [outer, length, inner]; dst is padded to [outer, local, inner].
-void MpiCommunicator::sumReceived(const Step &step, int64_t thread) {
+void ProcessCommunicator::sumReceived(const Step &step, int64_t thread) {
   const auto &[c, plan, src, dst, base] = step;
   const int64_t element = bytesOf(c.type), row = c.windows.lengths[plan.me] * c.inner;
   auto [begin, end] = Share{thread, threads}.range(row, lineBytes / 2);
@@ -308,12 +308,12 @@ void MpiCommunicator::sumReceived(const Step &step, int64_t thread) {
 
 } // namespace
 
-std::unique_ptr<Communicator> makeMpiCommunicator(const Manifest &manifest, const tp_transport &transport, int threads,
-                                                  WaitPolicy policy, bool yield, Fault &fault) {
+std::unique_ptr<Communicator> makeProcessCommunicator(const Manifest &manifest, const tp_transport &transport,
+                                                      int threads, WaitPolicy policy, bool yield, Fault &fault) {
   if (transport.size != manifest.ranks)
     throw Error("the package is for " + std::to_string(manifest.ranks) + " ranks, but " + launcherName() + " started " +
                 std::to_string(transport.size));
-  return std::make_unique<MpiCommunicator>(manifest, transport, threads, policy, yield, fault);
+  return std::make_unique<ProcessCommunicator>(manifest, transport, threads, policy, yield, fault);
 }
 
 } // namespace tp::rt

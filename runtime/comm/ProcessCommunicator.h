@@ -4,8 +4,8 @@
 // all_reduce gathers every rank's whole tensor and reduces it everywhere for small tensors and pairs; larger ones are
 // scattered, each rank reduces its slice, and the slices are gathered. Both reduce in the order of positions, as
 // `local` does, so the bits are the same on every rank and on both communicators. (MPI_Allreduce promises neither.)
-#ifndef TP_RT_MPICOMMUNICATOR_H
-#define TP_RT_MPICOMMUNICATOR_H
+#ifndef TP_RT_PROCESSCOMMUNICATOR_H
+#define TP_RT_PROCESSCOMMUNICATOR_H
 
 #include "comm/Communicator.h"
 #include "comm/tp_transport.h"
@@ -17,8 +17,8 @@ namespace tp::rt {
 
 // `policy` is that of the rank's own threads; `yield`: ranks on this host outnumber its hardware threads.
 // `manifest`, `transport` and `fault` outlive the result. Throws Error when the job has another number of ranks.
-std::unique_ptr<Communicator> makeMpiCommunicator(const Manifest &manifest, const tp_transport &transport, int threads,
-                                                  WaitPolicy policy, bool yield, Fault &fault);
+std::unique_ptr<Communicator> makeProcessCommunicator(const Manifest &manifest, const tp_transport &transport,
+                                                      int threads, WaitPolicy policy, bool yield, Fault &fault);
 
 } // namespace tp::rt
 
