@@ -55,7 +55,7 @@ def report_weights(manifest: dict) -> None:
 
 
 def report_collectives(explain: list) -> None:
-    uses = [use for use in explain if use["entry"].startswith("decode")]
+    uses = [use for use in explain if use["entry"].startswith("decode") and use["kind"] != "idle"]
     heading("Collectives of one generated token (bytes that one rank sends)")
     rows = []
     for use in uses:

@@ -81,7 +81,7 @@ std::vector<CollectiveUse> tp::collectCollectives(ModuleOp partitioned) {
   return result;
 }
 
-std::string tp::toJson(const std::vector<CollectiveUse> &uses) {
+std::string tp::toJson(const std::vector<CollectiveUse> &uses, const std::vector<IdleRanks> &idle) {
   nlohmann::ordered_json json = nlohmann::ordered_json::array();
   for (const CollectiveUse &use : uses) {
     json.push_back({{"entry", use.entry},
@@ -98,39 +98,70 @@ std::string tp::toJson(const std::vector<CollectiveUse> &uses) {
     for (const Alternative &way : use.alternatives)
       json.back()["alternatives"].push_back({{"operands", way.operands}, {"bytes", way.bytes}, {"chosen", way.chosen}});
   }
+  for (const IdleRanks &each : idle)
+    json.push_back({{"entry", each.entry},
+                    {"function", each.function},
+                    {"kind", "idle"},
+                    {"axes", each.axes},
+                    {"ranks", each.ranks},
+                    {"arguments", each.arguments}});
   return json.dump(1) + "\n";
 }
 
-std::string tp::toTable(const std::vector<CollectiveUse> &uses) {
+static void printUse(llvm::raw_ostream &out, const CollectiveUse &use) {
+  std::string axes = llvm::join(use.axes, ",");
+  out << llvm::format("  %-15s %-8s %6lld %6lld %11lld %13lld  ", use.kind.c_str(), axes.c_str(),
+                      (long long)use.groupSize, (long long)use.count, (long long)use.bytes,
+                      (long long)(use.bytes * use.count))
+      << use.function << ": " << use.op << " " << use.operand << "\n";
+  if (!use.overlap.empty())
+    out << "      overlapped: " << use.overlap << "\n";
+  for (const Alternative &way : use.alternatives)
+    out << "      " << (way.chosen ? "chosen: " : "or:     ") << llvm::join(way.operands, " x ") << ": " << way.bytes
+        << " bytes\n";
+}
+
+// 3, 4, 8, 9: "ranks 3-4, 8-9"
+static void printRanks(llvm::raw_ostream &out, ArrayRef<int64_t> ranks) {
+  out << (ranks.size() == 1 ? "rank" : "ranks");
+  for (size_t first = 0, last; first < ranks.size(); first = last + 1) {
+    for (last = first; last + 1 < ranks.size() && ranks[last + 1] == ranks[last] + 1;)
+      ++last;
+    out << (first == 0 ? " " : ", ") << ranks[first];
+    if (last != first)
+      out << "-" << ranks[last];
+  }
+}
+
+static void printIdle(llvm::raw_ostream &out, const IdleRanks &idle) {
+  out << "  idle: ";
+  printRanks(out, idle.ranks);
+  out << (idle.ranks.size() == 1 ? " holds" : " hold") << " nothing of " << idle.function << "'s argument"
+      << (idle.arguments.size() == 1 ? " " : "s ") << llvm::join(idle.arguments, ", ")
+      << ": fewer blocks than devices of " << llvm::join(idle.axes, ",") << "\n";
+}
+
+std::string tp::toTable(const std::vector<CollectiveUse> &uses, const std::vector<IdleRanks> &idle) {
+  llvm::MapVector<StringRef, std::pair<std::vector<const CollectiveUse *>, std::vector<const IdleRanks *>>> entries;
+  for (const CollectiveUse &use : uses)
+    entries[use.entry].first.push_back(&use);
+  for (const IdleRanks &each : idle)
+    entries[each.entry].second.push_back(&each);
   std::string text;
   llvm::raw_string_ostream out(text);
-  StringRef entry;
-  int64_t total = 0;
-  auto finish = [&] {
-    if (!entry.empty())
-      out << llvm::format("  %48s %12lld bytes a call\n", "total", (long long)total);
-  };
-  for (const CollectiveUse &use : uses) {
-    if (use.entry != entry) {
-      finish();
-      entry = use.entry;
-      total = 0;
-      out << entry << "\n";
+  for (const auto &[entry, lists] : entries) {
+    out << entry << "\n";
+    int64_t total = 0;
+    if (!lists.first.empty())
       out << "  collective      axes      ranks  count  bytes each         bytes  asked for by\n";
+    for (const CollectiveUse *use : lists.first) {
+      printUse(out, *use);
+      total += use->bytes * use->count;
     }
-    std::string axes = llvm::join(use.axes, ",");
-    out << llvm::format("  %-15s %-8s %6lld %6lld %11lld %13lld  ", use.kind.c_str(), axes.c_str(),
-                        (long long)use.groupSize, (long long)use.count, (long long)use.bytes,
-                        (long long)(use.bytes * use.count))
-        << use.function << ": " << use.op << " " << use.operand << "\n";
-    if (!use.overlap.empty())
-      out << "      overlapped: " << use.overlap << "\n";
-    for (const Alternative &way : use.alternatives)
-      out << "      " << (way.chosen ? "chosen: " : "or:     ") << llvm::join(way.operands, " x ") << ": " << way.bytes
-          << " bytes\n";
-    total += use.bytes * use.count;
+    out << llvm::format("  %48s %12lld bytes a call\n", "total", (long long)total);
+    for (const IdleRanks *each : lists.second)
+      printIdle(out, *each);
   }
-  finish();
   if (uses.empty())
     out << "no collectives\n";
   return text;

@@ -209,10 +209,11 @@ private:
       return;
     if (options.explain) {
       std::vector<CollectiveUse> uses = collectCollectives(*module);
+      std::vector<IdleRanks> idle = findIdleRanks(*module);
       if (options.explainFile.empty())
-        llvm::outs() << toTable(uses);
+        llvm::outs() << toTable(uses, idle);
       else
-        writeReport(StringRef(options.explainFile).ends_with(".json") ? toJson(uses) : toTable(uses));
+        writeReport(StringRef(options.explainFile).ends_with(".json") ? toJson(uses, idle) : toTable(uses, idle));
     }
     if (whole && failed(verifyPartition(*whole, *module, {})))
       throw Error("the partition is not right");

@@ -15,11 +15,82 @@ int Graph::resultNode(func::FuncOp function, unsigned index) const {
   return it == results.end() ? -1 : (int)it->second;
 }
 
+namespace {
+// What a parameter or state is to the program: its type, what is stated of it, and the arguments and results of
+// functions that it is passed to and from. Equal layers are calls of one function, so their weights have equal roles.
+using Role = std::vector<std::pair<const void *, unsigned>>;
+
+class Roles {
+public:
+  Roles(ModuleOp module) {
+    for (auto function : module.getOps<func::FuncOp>())
+      if (!function.isExternal())
+        add(function);
+    for (auto &[name, role] : roles) {
+      llvm::sort(role);
+      role.erase(llvm::unique(role), role.end());
+    }
+  }
+
+  // Null where the attributes name no parameter or state.
+  const Role *find(DictionaryAttr attributes) const {
+    auto it = roles.find(nameOf(attributes));
+    return it == roles.end() ? nullptr : &it->second;
+  }
+
+private:
+  using Name = std::pair<Attribute, unsigned>; // 0: a parameter's, 1: a state's
+
+  static Name nameOf(DictionaryAttr attributes) {
+    Attribute parameter = attributes ? attributes.get(kParameter) : Attribute();
+    return parameter || !attributes ? Name(parameter, 0) : Name(attributes.get(kState), 1);
+  }
+
+  void add(func::FuncOp function) {
+    for (BlockArgument argument : function.getArguments())
+      if (Role *role = describe(function.getArgAttrDict(argument.getArgNumber()), argument.getType()))
+        for (OpOperand &use : argument.getUses())
+          pass(*role, use.getOwner(), use.getOperandNumber(), argument);
+    Operation *end = function.getBody().back().getTerminator();
+    for (auto [i, value] : llvm::enumerate(end->getOperands()))
+      if (Role *role = describe(function.getResultAttrDict(i), value.getType()))
+        pass(*role, value.getDefiningOp(), isa<OpResult>(value) ? ~cast<OpResult>(value).getResultNumber() : 0, value);
+  }
+
+  Role *describe(DictionaryAttr attributes, Type type) {
+    Name name = nameOf(attributes);
+    if (!name.first)
+      return nullptr;
+    Role &role = roles[name];
+    role.push_back({type.getAsOpaquePointer(), 0});
+    if (Attribute stated = attributes.get(kSharding))
+      role.push_back({stated.getAsOpaquePointer(), 0});
+    return &role;
+  }
+
+  // `index`: of an argument, or the complement of a result's. What is no call's is like no other.
+  static void pass(Role &role, Operation *op, unsigned index, Value value) {
+    if (auto call = dyn_cast_or_null<func::CallOp>(op))
+      role.push_back({call.getCalleeAttr().getAsOpaquePointer(), index});
+    else
+      role.push_back({value.getAsOpaquePointer(), 0});
+  }
+
+  llvm::DenseMap<Name, Role> roles;
+};
+} // namespace
+
 namespace tp {
 struct GraphBuilder {
   Graph &graph;
   ModuleOp module;
-  std::vector<std::pair<scf::ForOp, unsigned>> carried = {};
+  Roles roles;
+  std::map<Role, unsigned> named; // parameters and states
+  std::vector<std::pair<scf::ForOp, unsigned>> carried;
+  llvm::DenseMap<Type, const ShardingRule *> identities;
+  llvm::DenseSet<std::pair<unsigned, unsigned>> identical; // nodes that have an edge
+
+  GraphBuilder(Graph &graph, ModuleOp module) : graph(graph), module(module), roles(module) {}
 
   std::optional<unsigned> addNode(Type type) {
     auto tensor = dyn_cast<RankedTensorType>(type);
@@ -27,7 +98,7 @@ struct GraphBuilder {
       tensor = RankedTensorType::get({}, type);
     if (!tensor)
       return std::nullopt;
-    graph.nodes.push_back({tensor, Sharding::open(tensor.getRank()), false, {}});
+    graph.nodes.push_back({tensor, Sharding::open(tensor.getRank()), false, nullptr, {}});
     return graph.nodes.size() - 1;
   }
 
@@ -49,35 +120,25 @@ struct GraphBuilder {
     return success();
   }
 
-  // The node of an argument or result; those of the same parameter or state share one.
-  std::optional<unsigned> slotNode(Type type, StringAttr name) {
-    if (!name)
+  // The node of an argument or result; those of parameters or states in the same role share one.
+  std::optional<unsigned> slotNode(Type type, DictionaryAttr attributes) {
+    const Role *role = roles.find(attributes);
+    if (!role)
       return addNode(type);
-    auto it = graph.named.find(name);
-    if (it != graph.named.end() && graph.nodes[it->second].type == type)
+    auto it = named.find(*role);
+    if (it != named.end() && graph.nodes[it->second].type == type)
       return it->second;
     std::optional<unsigned> node = addNode(type);
     if (node)
-      graph.named[name] = *node;
+      named[*role] = *node;
     return node;
-  }
-
-  static StringAttr nameOf(DictionaryAttr attributes, MLIRContext *context) {
-    if (!attributes)
-      return {};
-    if (auto name = attributes.getAs<StringAttr>(kParameter))
-      return StringAttr::get(context, "parameter " + name.getValue());
-    if (auto name = attributes.getAs<StringAttr>(kState))
-      return StringAttr::get(context, "state " + name.getValue());
-    return {};
   }
 
   LogicalResult addFunction(func::FuncOp function) {
     if (function.isExternal())
       return success();
     for (unsigned i = 0; i < function.getNumArguments(); ++i) {
-      std::optional<unsigned> node =
-          slotNode(function.getArgumentTypes()[i], nameOf(function.getArgAttrDict(i), module.getContext()));
+      std::optional<unsigned> node = slotNode(function.getArgumentTypes()[i], function.getArgAttrDict(i));
       if (!node)
         continue;
       graph.values[function.getArgument(i)] = *node;
@@ -85,8 +146,7 @@ struct GraphBuilder {
         return failure();
     }
     for (unsigned i = 0; i < function.getNumResults(); ++i) {
-      std::optional<unsigned> node =
-          slotNode(function.getResultTypes()[i], nameOf(function.getResultAttrDict(i), module.getContext()));
+      std::optional<unsigned> node = slotNode(function.getResultTypes()[i], function.getResultAttrDict(i));
       if (!node)
         continue;
       graph.results[{function.getOperation(), i}] = *node;
@@ -96,8 +156,8 @@ struct GraphBuilder {
     return success();
   }
 
-  void connect(Operation *op, ShardingRule rule, ArrayRef<unsigned> operands, ArrayRef<unsigned> results) {
-    Edge edge{std::move(rule), SmallVector<unsigned, 4>(operands), (unsigned)operands.size(), op, false};
+  void connect(Operation *op, const ShardingRule &rule, ArrayRef<unsigned> operands, ArrayRef<unsigned> results) {
+    Edge edge{rule, SmallVector<unsigned, 4>(operands), (unsigned)operands.size(), op, false};
     edge.nodes.append(results.begin(), results.end());
     for (unsigned node : edge.nodes)
       if (graph.nodes[node].edges.empty() || graph.nodes[node].edges.back() != graph.edges.size())
@@ -106,16 +166,24 @@ struct GraphBuilder {
   }
 
   void identity(Operation *op, int from, int to) {
-    if (from < 0 || to < 0 || from == to)
+    if (from < 0 || to < 0 || from == to || !identical.insert({from, to}).second)
       return;
-    ShardingRule rule;
-    TensorFactors dims;
-    for (int64_t size : graph.nodes[from].type.getShape())
-      dims.push_back({{rule.addFactor(size)}, 1});
-    rule.operands = {dims};
-    rule.results = {dims};
-    connect(op, std::move(rule), {(unsigned)from}, {(unsigned)to});
+    connect(op, identityOf(graph.nodes[from].type), {(unsigned)from}, {(unsigned)to});
     graph.edges.back().identity = true;
+  }
+
+  const ShardingRule &identityOf(RankedTensorType type) {
+    const ShardingRule *&known = identities[type];
+    if (!known) {
+      ShardingRule rule;
+      TensorFactors dims;
+      for (int64_t size : type.getShape())
+        dims.push_back({{rule.addFactor(size)}, 1});
+      rule.operands = {dims};
+      rule.results = {dims};
+      known = &graph.rules.emplace_back(std::move(rule));
+    }
+    return *known;
   }
 
   LogicalResult addCall(func::CallOp call) {
@@ -179,7 +247,7 @@ struct GraphBuilder {
       operands.push_back(graph.nodeOf(operand));
     for (Value result : op->getResults())
       results.push_back(graph.nodeOf(result));
-    connect(op, std::move(*rule), operands, results);
+    connect(op, graph.rules.emplace_back(std::move(*rule)), operands, results);
     return success();
   }
 };
@@ -192,7 +260,7 @@ FailureOr<Graph> Graph::build(ModuleOp module) {
     return failure();
   graph.mesh = mesh->getMesh();
   graph.meshName = FlatSymbolRefAttr::get(mesh->getSymNameAttr());
-  GraphBuilder builder{graph, module};
+  GraphBuilder builder(graph, module);
   for (auto function : module.getOps<func::FuncOp>())
     if (failed(builder.addFunction(function)))
       return failure();

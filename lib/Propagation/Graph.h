@@ -8,9 +8,12 @@
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "llvm/ADT/MapVector.h"
 
+#include <deque>
+
 namespace tp {
 
-// A value, or the results of a function seen from its callers.
+// A value, or a result of a function seen from its callers. Parameters and states that the program treats alike (those
+// of equal layers) are one node.
 struct Node {
   mlir::RankedTensorType type;
   Sharding sharding;
@@ -21,7 +24,7 @@ struct Node {
 
 // Nodes whose dimensions share factors: an op, or the identity between a value and what it is passed to.
 struct Edge {
-  ShardingRule rule;
+  const ShardingRule &rule;             // the graph's
   llvm::SmallVector<unsigned, 4> nodes; // operands, then results
   unsigned operands = 0;
   mlir::Operation *op = nullptr;
@@ -52,7 +55,7 @@ public:
 private:
   llvm::DenseMap<mlir::Value, unsigned> values;
   llvm::DenseMap<std::pair<mlir::Operation *, unsigned>, unsigned> results;
-  llvm::StringMap<unsigned> named; // parameters and states: one node for all entry functions
+  std::deque<ShardingRule> rules; // edges refer to them
 
   friend struct GraphBuilder;
 };

@@ -31,39 +31,46 @@ struct PropagateShardings : tp::impl::PropagateShardingsBase<PropagateShardings>
     scatterResults(*graph, axes);
     propagateGrains(*graph);
     propagatePartials(*graph);
+    attributes.clear();
+    for (const Node &node : graph->nodes)
+      attributes.push_back(attributeOf(node.sharding, graph->meshName));
     for (auto function : getOperation().getOps<func::FuncOp>())
       if (!function.isExternal())
         write(*graph, function);
   }
 
-  ShardingAttr attributeOf(const Graph &graph, int node) {
-    Sharding sharding = graph.nodes[node].sharding;
+  ShardingAttr attributeOf(Sharding sharding, FlatSymbolRefAttr mesh) {
     for (Split &split : sharding.dims) {
       split.closed = true;
       split.priority = 0;
     }
-    return sharding.toAttribute(graph.meshName, &getContext());
+    return sharding.toAttribute(mesh, &getContext());
+  }
+
+  DictionaryAttr withSharding(DictionaryAttr slot, int node, Type type) {
+    if (node < 0 || !isa<RankedTensorType>(type))
+      return slot;
+    NamedAttrList list(slot);
+    list.set(kSharding, attributes[node]);
+    return list.getDictionary(&getContext());
   }
 
   void write(const Graph &graph, func::FuncOp function) {
     // All at once: each setArgAttr would copy the list.
-    SmallVector<DictionaryAttr> attributes;
-    for (BlockArgument argument : function.getArguments()) {
-      NamedAttrList list(function.getArgAttrDict(argument.getArgNumber()));
-      if (int node = graph.nodeOf(argument); node >= 0 && isa<RankedTensorType>(argument.getType()))
-        list.set(kSharding, attributeOf(graph, node));
-      attributes.push_back(list.getDictionary(&getContext()));
-    }
-    function.setAllArgAttrs(attributes);
-    for (unsigned i = 0; i < function.getNumResults(); ++i)
-      if (int node = graph.resultNode(function, i); node >= 0 && isa<RankedTensorType>(function.getResultTypes()[i]))
-        function.setResultAttr(i, kSharding, attributeOf(graph, node));
+    SmallVector<DictionaryAttr> arguments, results;
+    for (BlockArgument argument : function.getArguments())
+      arguments.push_back(
+          withSharding(function.getArgAttrDict(argument.getArgNumber()), graph.nodeOf(argument), argument.getType()));
+    for (auto [i, type] : llvm::enumerate(function.getResultTypes()))
+      results.push_back(withSharding(function.getResultAttrDict(i), graph.resultNode(function, i), type));
+    function.setAllArgAttrs(arguments);
+    function.setAllResultAttrs(results);
     int64_t number = 0;
     function.walk([&](Operation *op) {
       SmallVector<Attribute> shardings;
       for (Value result : op->getResults())
         if (int node = graph.nodeOf(result); node >= 0 && isa<RankedTensorType>(result.getType()))
-          shardings.push_back(attributeOf(graph, node));
+          shardings.push_back(attributes[node]);
       if (shardings.empty() || shardings.size() != op->getNumResults())
         return;
       op->setAttr(kShardings, ArrayAttr::get(&getContext(), shardings));
@@ -72,5 +79,7 @@ struct PropagateShardings : tp::impl::PropagateShardingsBase<PropagateShardings>
         op->setAttr(kValue, IntegerAttr::get(IntegerType::get(&getContext(), 64), number++));
     });
   }
+
+  SmallVector<ShardingAttr> attributes; // by node
 };
 } // namespace

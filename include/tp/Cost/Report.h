@@ -1,7 +1,8 @@
-// The collectives of a partitioned program: what --explain prints.
+// The collectives of a partitioned program, and the ranks without work: what --explain prints.
 #ifndef TP_COST_REPORT_H
 #define TP_COST_REPORT_H
 
+#include "tp/Cost/IdleRanks.h"
 #include "tp/Dialect/Tp.h"
 
 #include "mlir/Dialect/Func/IR/FuncOps.h"
@@ -41,8 +42,8 @@ llvm::SmallVector<mlir::func::FuncOp> entryFunctions(mlir::ModuleOp module);
 // All collectives of all entry functions, in the order of the program.
 std::vector<CollectiveUse> collectCollectives(mlir::ModuleOp partitioned);
 
-std::string toJson(const std::vector<CollectiveUse> &uses);
-std::string toTable(const std::vector<CollectiveUse> &uses);
+std::string toJson(const std::vector<CollectiveUse> &uses, const std::vector<IdleRanks> &idle = {});
+std::string toTable(const std::vector<CollectiveUse> &uses, const std::vector<IdleRanks> &idle);
 
 } // namespace tp
 
