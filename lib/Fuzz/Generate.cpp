@@ -39,14 +39,16 @@ void Generator::chooseOps() {
       if (isWanted(kind.name) && (kind.isExact || !isExact))
         ops.insert(ops.end(), kind.weight, &kind);
   };
-  if (hasTp || !names.empty())
+  if (hasTp || !names.empty()) {
     add(tpOps());
+    add(familyOps());
+  }
   if (hasLinalg || !names.empty())
     add(linalgOps());
   add(elementwiseOps());
   add(tensorOps());
   if (ops.empty())
-    for (llvm::ArrayRef<OpKind> kinds : {tpOps(), linalgOps()})
+    for (llvm::ArrayRef<OpKind> kinds : {tpOps(), familyOps(), linalgOps()})
       for (const OpKind &kind : kinds)
         if (isWanted(kind.name))
           ops.push_back(&kind);

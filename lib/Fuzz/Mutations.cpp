@@ -174,6 +174,19 @@ static ArrayRef<Mutation> mutations() {
       {"tp.sdpa", "tp.sdpa-heads-do-not-repeat", forgetRepeats, nullptr},
       {"tp.sdpa", "tp.sdpa-positions-stay", forgetShifts, nullptr},
       {"tp.sdpa", "tp.sdpa-batch-unlinked", unlinkFirst, nullptr},
+      {"tp.route", "tp.route-experts-are-split", splitWholeFactors, nullptr},
+      {"tp.route", "tp.route-unlinked", unlinkFirst, nullptr},
+      {"tp.expert_up", "tp.expert_up-input-is-split", splitWholeFactors, nullptr},
+      {"tp.expert_up", "tp.expert_up-rows-unlinked", unlinkFirst, nullptr},
+      {"tp.expert_up", "tp.expert_up-is-linear", claimProduct, nullptr},
+      {"tp.expert_down", "tp.expert_down-reduction-is-parallel", forgetReductions, nullptr},
+      {"tp.expert_down", "tp.expert_down-is-a-sum", claimSum, nullptr},
+      {"tp.relative_bias", "tp.relative_bias-keys-are-split", splitWholeFactors, nullptr},
+      {"tp.relative_bias", "tp.relative_bias-positions-stay", forgetShifts, nullptr},
+      {"tp.relative_bias", "tp.relative_bias-positions-turned", turnShifts, nullptr},
+      {"tp.sinusoid", "tp.sinusoid-rows-are-split", splitWholeFactors, nullptr},
+      {"tp.relative_scores", "tp.relative_scores-rows-are-split", splitWholeFactors, nullptr},
+      {"tp.relative_scores", "tp.relative_scores-batch-unlinked", unlinkFirst, nullptr},
       {"tensor.expand_shape", "tensor.expand_shape-factors-reversed", reverseFactors, nullptr},
       {"tensor.collapse_shape", "tensor.collapse_shape-factors-reversed", reverseFactors, nullptr},
       {"tensor.extract_slice", "tensor.extract_slice-unlinked", unlinkFirst, nullptr},
@@ -225,6 +238,15 @@ std::vector<std::string> tp::fuzz::mutationNames() {
   for (const Mutation &mutation : mutations())
     names.push_back(mutation.name);
   return names;
+}
+
+std::vector<std::string> tp::fuzz::opsWithoutMutation(MLIRContext &context) {
+  std::vector<std::string> ops;
+  for (RegisteredOperationName op : context.getRegisteredOperations())
+    if (op.hasInterface<ShardingRuleOpInterface>() &&
+        llvm::none_of(mutations(), [&](const Mutation &m) { return m.op && op.getStringRef() == m.op; }))
+      ops.push_back(op.getStringRef().str());
+  return ops;
 }
 
 static const Mutation *find(StringRef name) {

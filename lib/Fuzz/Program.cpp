@@ -14,6 +14,13 @@ std::string tp::fuzz::typeOf(llvm::ArrayRef<int64_t> shape, Element element) {
   return text + names[static_cast<int>(element)] + ">";
 }
 
+std::string tp::fuzz::signatureOf(llvm::ArrayRef<Value> operands, const std::string &result) {
+  std::string text = " : (";
+  for (const Value &operand : operands)
+    text += (&operand == operands.begin() ? "" : ", ") + operand.type();
+  return text + ") -> " + result;
+}
+
 std::string tp::fuzz::list(llvm::ArrayRef<int64_t> numbers) {
   std::string text = "[";
   for (auto [i, number] : llvm::enumerate(numbers))

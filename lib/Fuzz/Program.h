@@ -39,6 +39,8 @@ inline constexpr double kInputBound = 4;
 std::string typeOf(llvm::ArrayRef<int64_t> shape, Element element);
 // `[a, b]`
 std::string list(llvm::ArrayRef<int64_t> numbers);
+// ` : (operand types) -> result`
+std::string signatureOf(llvm::ArrayRef<Value> operands, const std::string &result);
 
 class Program {
 public:
@@ -104,6 +106,7 @@ struct OpKind {
 };
 
 llvm::ArrayRef<OpKind> tpOps();
+llvm::ArrayRef<OpKind> familyOps();
 llvm::ArrayRef<OpKind> elementwiseOps();
 llvm::ArrayRef<OpKind> tensorOps();
 llvm::ArrayRef<OpKind> linalgOps();

@@ -3,13 +3,6 @@
 
 using namespace tp::fuzz;
 
-static std::string signatureOf(std::initializer_list<Value> operands, const std::string &result) {
-  std::string text = " : (";
-  for (const Value &operand : operands)
-    text += (&operand == operands.begin() ? "" : ", ") + operand.type();
-  return text + ") -> " + result;
-}
-
 static bool makeLinear(Program &p) {
   Value x = p.any(2, 4);
   int64_t k = x.shape.back(), n = p.size();
@@ -124,14 +117,19 @@ static bool makeSdpa(Program &p) {
   if (p.chance(0.6))
     attributes += std::string(", causal") + (p.chance(0.3) ? ", window = 3 : i64" : "");
   attributes += "}";
-  std::string operands = "tp.sdpa " + q.name + ", " + k.name + ", " + v.name;
-  if (p.chance(0.4)) {
-    Value at = p.indices({b});
-    p.emit(operands + " at " + at.name + attributes + signatureOf({q, k, v, at}, q.type()), q.shape, Element::F32,
-           v.bound);
-  } else {
-    p.emit(operands + attributes + signatureOf({q, k, v}, q.type()), q.shape, Element::F32, v.bound);
-  }
+  std::string text = "tp.sdpa " + q.name + ", " + k.name + ", " + v.name;
+  std::vector<Value> operands = {q, k, v};
+  auto add = [&](const char *keyword, const Value &value) {
+    text += keyword + value.name;
+    operands.push_back(value);
+  };
+  if (p.chance(0.4))
+    add(" at ", p.indices({b}));
+  if (p.chance(0.2))
+    add(" length ", p.indices({b}));
+  if (p.chance(0.2))
+    add(" bias ", p.valueOr({b, kvHeads * group, s, t}));
+  p.emit(text + attributes + signatureOf(operands, q.type()), q.shape, Element::F32, v.bound);
   return true;
 }
 

@@ -128,6 +128,11 @@ static int findMutations(const Options &options, mlir::MLIRContext &context) {
   for (const std::string &name : mutationNames())
     if (options.mutation == "all" || options.mutation == name)
       ++tried, found += isFound(options, name, context);
+  if (options.mutation == "all")
+    for (const std::string &op : opsWithoutMutation(context)) {
+      ++tried;
+      std::cout << "FAIL " << op << ": no mutation breaks its rule" << std::endl;
+    }
   if (tried == 0)
     throw std::runtime_error("--mutate: there is no mutation '" + options.mutation + "'");
   std::cout << found << " passed, " << tried - found << " failed\n";

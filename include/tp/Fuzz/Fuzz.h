@@ -54,6 +54,8 @@ std::string shrink(std::string text, const Result &failure, mlir::MLIRContext &c
 // The mistakes that can be made on purpose, to test the fuzzer: in the factor rules of an op, or in what partition
 // makes.
 std::vector<std::string> mutationNames();
+// Ops of the tp dialect whose rules no mutation breaks.
+std::vector<std::string> opsWithoutMutation(mlir::MLIRContext &context);
 // Beginnings of the names of ops whose programs show the mistake; none: any program may.
 std::vector<std::string> mutationOps(llvm::StringRef name);
 // From now on the compiler makes this mistake; none for the empty name.
