@@ -31,7 +31,7 @@ Slice sliceOf(llvm::ArrayRef<int64_t> shape, const Sharding &sharding, MeshAttr 
   for (auto [split, size] : llvm::zip_equal(sharding.dims, shape)) {
     Geometry geometry = geometryOf(split, size, mesh);
     int64_t position = positionOf(split.axes, mesh, rank);
-    slice.push_back({std::min(geometry.start(position), size), geometry.valid(position)});
+    slice.push_back({std::min(geometry.start(position), size / split.outer), geometry.valid(position), split.outer});
   }
   return slice;
 }
@@ -47,9 +47,10 @@ static void checkSharding(const WeightShard &shard, MeshAttr mesh) {
     for (mlir::StringAttr axis : split.axes)
       if (!mesh.sizeOf(axis))
         throw Error(what + "expected axes of the mesh, found '" + axis.str() + "'");
-    if (size < 1 || split.unit < 1 || split.repeat < 1 || size % split.unit != 0)
-      throw Error(what + "expected a dimension of blocks of " + std::to_string(split.unit) + ", found " +
-                  std::to_string(size));
+    if (size < 1 || split.unit < 1 || split.repeat < 1 || split.outer < 1 || size % (split.unit * split.outer) != 0)
+      throw Error(what + "expected a dimension of " +
+                  (split.outer > 1 ? std::to_string(split.outer) + " parts of " : "") + "blocks of " +
+                  std::to_string(split.unit) + ", found " + std::to_string(size));
   }
 }
 
@@ -60,7 +61,7 @@ static WeightPlan planWeight(const PackageInputs &inputs, const cpu::Weight &wei
   checkSharding(*shard, inputs.mesh);
   std::vector<int64_t> local;
   for (auto [split, size] : llvm::zip_equal(shard->sharding.dims, shard->shape))
-    local.push_back(geometryOf(split, size, inputs.mesh).local());
+    local.push_back(localSize(split, size, inputs.mesh));
   if (local != weight.shape)
     throw Error(what + "expected local shape " + shapeText(local) + ", the program has " + shapeText(weight.shape));
   int64_t bytes = cpu::packedBytes(weight.layout, weight.type, weight.rows(), weight.cols());

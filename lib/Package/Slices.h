@@ -6,9 +6,9 @@
 
 namespace tp::package {
 
-// [start, start + length) of a whole dimension; zeros behind it, up to the shard's size.
+// [start, start + length) of each of a whole dimension's equal parts; zeros behind it, up to the shard's part.
 struct Window {
-  int64_t start = 0, length = 0;
+  int64_t start = 0, length = 0, parts = 1;
   auto operator<=>(const Window &) const = default;
 };
 

@@ -35,10 +35,11 @@ std::vector<Run> runsOf(const WeightPlan &plan, const Slice &slice, const Block 
     int64_t rest = block.firstRow + row, source = 0, stride = 1;
     bool valid = true;
     for (size_t dim = slice.size() > 1 ? slice.size() - 1 : 0; dim-- > 0;) {
-      int64_t index = rest % plan.weight->shape[dim];
+      int64_t local = plan.weight->shape[dim] / slice[dim].parts, whole = plan.shard->shape[dim] / slice[dim].parts;
+      int64_t part = rest % plan.weight->shape[dim] / local, index = rest % local;
       rest /= plan.weight->shape[dim];
       valid &= index < slice[dim].length;
-      source += (slice[dim].start + index) * stride;
+      source += (part * whole + slice[dim].start + index) * stride;
       stride *= plan.shard->shape[dim];
     }
     if (!valid)
@@ -101,8 +102,9 @@ private:
   // The window of each row, and zeros behind it.
   void cut(int64_t wholeCols, int64_t cols, Window window, int64_t rows) {
     shard.assign(size_t(rows * cols), 0.0f);
-    for (int64_t row = 0; row < rows; ++row)
-      std::copy_n(source.data() + row * wholeCols + window.start, window.length, shard.data() + row * cols);
+    int64_t local = cols / window.parts, whole = wholeCols / window.parts;
+    for (int64_t part = 0; part < rows * window.parts; ++part)
+      std::copy_n(source.data() + part * whole + window.start, window.length, shard.data() + part * local);
   }
 
   const Checkpoint &checkpoint;

@@ -117,6 +117,23 @@ def test_meshes_and_processes(suite, sources):
         suite.check(f"mpirun plain tp={degree} {strategy}", check)
 
 
+# Weights split otherwise than a strategy does; `outer`: each of so many parts by itself.
+STATED = [
+    '*.o_proj.weight=[{"tp", outer = 2}, {}]',
+    '*.up_proj.weight=[{}, {"tp", outer = 3}]',
+    '*.q_proj.weight=[{"tp", unit = 2, outer = 3}, {}]',
+    '*.norm.weight=[{"tp", outer = 4}]',
+    '*.down_proj.weight=[{}, {}]',
+]
+
+
+def test_stated_weights(suite, sources):
+    for sharding in STATED:
+        for degree in (2, 5):
+            check = lambda: check_f32(suite, *sources["plain"], f"tp={degree}", "megatron", "--shard-weight", sharding)
+            suite.check(f"stated {sharding} tp={degree}", check)
+
+
 def test_gguf_types(suite):
     for kind in random_gguf.TYPES:
         path = suite.scratch / f"{kind}.gguf"
@@ -168,6 +185,7 @@ def main():
         sources = write_models(suite)
         test_random_models(suite, sources)
         test_pitfalls(suite, sources)
+        test_stated_weights(suite, sources)
         test_meshes_and_processes(suite, sources)
         test_gguf_types(suite)
         test_gguf_forms(suite)
