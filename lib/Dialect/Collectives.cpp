@@ -37,7 +37,8 @@ static MeshAttr expectAxes(Operation *op, FlatSymbolRefAttr name, ArrayRef<Strin
   }
   for (auto [i, axis] : llvm::enumerate(axes)) {
     if (!mesh.sizeOf(axis)) {
-      op->emitOpError() << "(C1) axis " << axis << " is not in mesh " << name << " " << mesh;
+      InFlightDiagnostic error = op->emitOpError() << "(C1) axis " << axis << " is not in mesh " << name << " " << mesh;
+      noteMesh(error, op, name);
       return {};
     }
     if (llvm::is_contained(axes.take_front(i), axis)) {

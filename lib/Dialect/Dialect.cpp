@@ -1,4 +1,4 @@
-#include "tp/Dialect/Tp.h"
+#include "Verify.h"
 
 #include "mlir/Interfaces/FunctionInterfaces.h"
 #include "llvm/ADT/TypeSwitch.h"
@@ -22,15 +22,39 @@ MeshAttr tp::lookupMesh(Operation *from, FlatSymbolRefAttr mesh) {
   return op ? op.getMesh() : MeshAttr();
 }
 
-// Verifies a sharding against the mesh it names and the type of the value it is on.
-static LogicalResult verifySharding(Operation *op, Attribute attribute, Type type, StringRef where) {
+void tp::noteMesh(InFlightDiagnostic &error, Operation *from, FlatSymbolRefAttr mesh) {
+  auto op = SymbolTable::lookupNearestSymbolFrom<MeshOp>(from, mesh);
+  error.attachNote(op.getLoc()) << "mesh " << mesh << " is declared here";
+}
+
+static SmallVector<StringAttr> axesOf(ShardingAttr sharding) {
+  SmallVector<StringAttr> axes(sharding.getReplicated());
+  axes.append(sharding.getPartial().begin(), sharding.getPartial().end());
+  for (SplitAttr split : sharding.getDims())
+    axes.append(split.getAxes().begin(), split.getAxes().end());
+  return axes;
+}
+
+LogicalResult tp::verifySharding(Operation *op, ShardingAttr sharding, Type type, const Twine &where) {
+  FlatSymbolRefAttr name = sharding.getMesh();
+  MeshAttr mesh = lookupMesh(op, name);
+  if (!mesh)
+    return op->emitOpError() << where << "sharding names mesh " << name << ", which does not exist";
+  bool fitsMesh = llvm::all_of(axesOf(sharding), [&](StringAttr axis) { return mesh.sizeOf(axis).has_value(); });
+  auto emit = [&] {
+    InFlightDiagnostic error = op->emitOpError() << where;
+    if (!fitsMesh)
+      noteMesh(error, op, name);
+    return error;
+  };
+  return sharding.verifyFor(emit, mesh, type);
+}
+
+static LogicalResult verifyShardingAttribute(Operation *op, Attribute attribute, Type type, StringRef where) {
   auto sharding = dyn_cast<ShardingAttr>(attribute);
   if (!sharding)
     return op->emitOpError() << where << ": expected a #tp.sharding, found " << attribute;
-  MeshAttr mesh = lookupMesh(op, sharding.getMesh());
-  if (!mesh)
-    return op->emitOpError() << where << ": sharding names mesh " << sharding.getMesh() << ", which does not exist";
-  return sharding.verifyFor([&] { return op->emitOpError() << where << ": "; }, mesh, type);
+  return verifySharding(op, sharding, type, where + ": ");
 }
 
 LogicalResult TpDialect::verifyOperationAttribute(Operation *op, NamedAttribute attribute) {
@@ -44,7 +68,7 @@ LogicalResult TpDialect::verifyOperationAttribute(Operation *op, NamedAttribute 
     if (op->getParentOfType<ModuleOp>() && op->getParentOfType<ModuleOp>()->hasAttr(kPartitioned))
       return success();
     for (auto [i, sharding] : llvm::enumerate(shardings))
-      if (failed(verifySharding(op, sharding, op->getResult(i).getType(), "tp.shardings")))
+      if (failed(verifyShardingAttribute(op, sharding, op->getResult(i).getType(), "tp.shardings")))
         return failure();
   }
   return success();
@@ -56,7 +80,7 @@ static LogicalResult verifySlotAttribute(Operation *op, Type type, NamedAttribut
   if (name == kSharding) {
     if (op->getParentOfType<ModuleOp>() && op->getParentOfType<ModuleOp>()->hasAttr(kPartitioned))
       return success();
-    return verifySharding(op, attribute.getValue(), type, kSharding);
+    return verifyShardingAttribute(op, attribute.getValue(), type, kSharding);
   }
   if ((name == kParameter || name == kInput || name == kOutput || name == kState) &&
       !isa<StringAttr>(attribute.getValue()))

@@ -4,12 +4,7 @@
 using namespace mlir;
 using namespace tp;
 
-LogicalResult ShardingConstraintOp::verify() {
-  MeshAttr mesh = lookupMesh(*this, getSharding().getMesh());
-  if (!mesh)
-    return emitOpError() << "sharding names mesh " << getSharding().getMesh() << ", which does not exist";
-  return getSharding().verifyFor([&] { return emitOpError(); }, mesh, getType());
-}
+LogicalResult ShardingConstraintOp::verify() { return verifySharding(*this, getSharding(), getType()); }
 
 LogicalResult AttentionOp::verify() {
   int64_t heads = getHeads(), kvHeads = getKvHeads(), size = getHeadSize();

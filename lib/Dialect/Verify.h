@@ -1,10 +1,17 @@
-// Helpers of the verifiers: shapes that are as expected, with one wording.
+// Helpers of the verifiers: shapes and shardings that are as expected, with one wording.
 #ifndef TP_LIB_DIALECT_VERIFY_H
 #define TP_LIB_DIALECT_VERIFY_H
 
 #include "tp/Dialect/Tp.h"
 
 namespace tp {
+
+// Says in a note of `error` where a mesh is declared.
+void noteMesh(mlir::InFlightDiagnostic &error, mlir::Operation *from, mlir::FlatSymbolRefAttr mesh);
+
+// A sharding on `op` against its mesh and a value's type; `where` begins the message.
+mlir::LogicalResult verifySharding(mlir::Operation *op, ShardingAttr sharding, mlir::Type type,
+                                   const llvm::Twine &where = "");
 
 inline llvm::ArrayRef<int64_t> shapeOf(mlir::Value value) {
   return llvm::cast<mlir::RankedTensorType>(value.getType()).getShape();

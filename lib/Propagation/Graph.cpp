@@ -126,7 +126,7 @@ struct GraphBuilder {
     if (!role)
       return addNode(type);
     auto it = named.find(*role);
-    if (it != named.end() && graph.nodes[it->second].type == type)
+    if (it != named.end())
       return it->second;
     std::optional<unsigned> node = addNode(type);
     if (node)

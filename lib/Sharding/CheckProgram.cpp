@@ -2,6 +2,7 @@
 #include "tp/Dialect/Tp.h"
 
 #include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 
 using namespace mlir;
@@ -74,7 +75,7 @@ namespace {
 // Follows the calls of one function after another.
 struct Calls {
   ModuleOp module;
-  llvm::SmallPtrSet<Operation *, 16> open = {}; // functions whose calls are being followed
+  SmallVector<func::CallOp> path = {}; // the calls that are being followed
   llvm::SmallPtrSet<Operation *, 16> done = {};
 
   LogicalResult follow(func::FuncOp function) {
@@ -82,26 +83,85 @@ struct Calls {
       auto callee = module.lookupSymbol<func::FuncOp>(call.getCallee());
       if (!callee || callee.isExternal())
         return call.emitOpError() << "expected a function with a body, found " << call.getCallee();
-      if (callee == function || open.contains(callee)) {
-        call.emitOpError("expected functions that do not call themselves").attachNote(callee.getLoc())
-            << "in a call of @" << callee.getName();
-        return failure();
-      }
-      if (done.contains(callee))
-        return success();
-      open.insert(function);
-      LogicalResult result = follow(callee);
-      open.erase(function);
+      path.push_back(call);
+      auto first =
+          llvm::find_if(path, [&](func::CallOp open) { return open->getParentOfType<func::FuncOp>() == callee; });
+      if (first != path.end())
+        return reportCycle(ArrayRef(&*first, path.end() - first));
+      LogicalResult result = done.contains(callee) ? success() : follow(callee);
+      path.pop_back();
       return result;
     });
     done.insert(function);
     return failure(walk.wasInterrupted());
   }
+
+  // The last call leads back to the function of the first.
+  LogicalResult reportCycle(ArrayRef<func::CallOp> cycle) {
+    func::CallOp last = cycle.back();
+    InFlightDiagnostic error = last.emitOpError() << "expected functions that do not call themselves, found a call of @"
+                                                  << last.getCallee() << " within it";
+    for (func::CallOp call : cycle.drop_back())
+      error.attachNote(call.getLoc()) << "@" << call->getParentOfType<func::FuncOp>().getName() << " calls @"
+                                      << call.getCallee() << " here";
+    return error;
+  }
 };
 } // namespace
 
+// What the passes look at stands in a function's one block or in a loop; other regions compute single elements.
+static LogicalResult checkRegions(ModuleOp module) {
+  WalkResult walk = module.walk([](Operation *op) -> WalkResult {
+    if (auto function = dyn_cast<func::FuncOp>(op);
+        function && !function.isExternal() && !function.getBody().hasOneBlock()) {
+      InFlightDiagnostic error = op->emitOpError()
+                                 << "expected a body of one block, found " << function.getBody().getBlocks().size();
+      error.attachNote(function.getBody().front().back().getLoc()) << "the first block ends here";
+      return error;
+    }
+    Operation *parent = op->getParentOp();
+    if (isa<func::CallOp>(op) || op->getName().getDialectNamespace() == TpDialect::getDialectNamespace())
+      if (parent && !isa<ModuleOp, func::FuncOp, scf::ForOp>(parent)) {
+        InFlightDiagnostic error = op->emitOpError()
+                                   << "expected to stand in a function or in a loop (scf.for), found it in "
+                                   << parent->getName();
+        error.attachNote(parent->getLoc()) << "which has no sharding rule for what its regions hold";
+        return error;
+      }
+    return success();
+  });
+  return failure(walk.wasInterrupted());
+}
+
+// A parameter or state is one tensor, in whatever function.
+static LogicalResult checkSlots(ModuleOp module) {
+  llvm::DenseMap<std::pair<StringRef, Attribute>, std::pair<Type, func::FuncOp>> known;
+  auto check = [&](func::FuncOp function, DictionaryAttr attributes, Type type) -> LogicalResult {
+    for (StringRef kind : {StringRef(kParameter), StringRef(kState)})
+      if (Attribute name = attributes ? attributes.get(kind) : Attribute()) {
+        auto &[first, where] = known.try_emplace({kind, name}, type, function).first->second;
+        if (first == type)
+          continue;
+        InFlightDiagnostic error = function.emitOpError()
+                                   << kind << " " << name << ": expected " << first << ", found " << type;
+        error.attachNote(where.getLoc()) << "its type is stated here";
+        return error;
+      }
+    return success();
+  };
+  for (auto function : module.getOps<func::FuncOp>()) {
+    for (auto [i, type] : llvm::enumerate(function.getArgumentTypes()))
+      if (failed(check(function, function.getArgAttrDict(i), type)))
+        return failure();
+    for (auto [i, type] : llvm::enumerate(function.getResultTypes()))
+      if (failed(check(function, function.getResultAttrDict(i), type)))
+        return failure();
+  }
+  return success();
+}
+
 LogicalResult tp::checkWholeProgram(ModuleOp module) {
-  if (failed(checkShapes(module)))
+  if (failed(checkShapes(module)) || failed(checkRegions(module)) || failed(checkSlots(module)))
     return failure();
   WalkResult walk = module.walk([](Operation *op) -> WalkResult {
     if (isa<AllReduceOp, AllGatherOp, AllSliceOp, ReduceScatterOp, AllToAllOp, PermuteOp, AsPartialOp, ShiftIndexOp,

@@ -18,6 +18,7 @@ func.func @f(%x: tensor<4x6xf32>) {
 
 // -----
 
+// expected-note @+1 {{mesh @mesh is declared here}}
 tp.mesh @mesh <["dp" = 2, "tp" = 3]>
 func.func @f(%x: tensor<4x6xf32>) {
   // expected-error @+1 {{(C1) axis "pp" is not in mesh @mesh}}
@@ -36,6 +37,7 @@ func.func @f(%x: tensor<4x6xf32>) {
 
 // -----
 
+// expected-note @+1 {{mesh @mesh is declared here}}
 tp.mesh @mesh <["dp" = 2, "tp" = 3]>
 func.func @f(%x: tensor<4x6xf32>) {
   // expected-error @+1 {{(C1) axis "pp" is not in mesh @mesh}}
@@ -153,6 +155,7 @@ func.func @f(%x: tensor<4x3xf32>) {
 
 // -----
 
+// expected-note @+1 {{mesh @mesh is declared here}}
 tp.mesh @mesh <["dp" = 2, "tp" = 3]>
 func.func @f(%x: tensor<4x3xf32>) {
   // expected-error @+1 {{(C1) axis "pp" is not in mesh @mesh}}
@@ -234,6 +237,7 @@ func.func @f(%x: tensor<4x9xf32>) {
 
 // -----
 
+// expected-note @+1 {{mesh @mesh is declared here}}
 tp.mesh @mesh <["dp" = 2, "tp" = 3]>
 func.func @f(%x: tensor<4x9xf32>) {
   // expected-error @+1 {{(C1) axis "pp" is not in mesh @mesh}}
@@ -324,6 +328,7 @@ func.func @f(%x: tensor<4x9xf32>) {
 
 // -----
 
+// expected-note @+1 {{mesh @mesh is declared here}}
 tp.mesh @mesh <["dp" = 2, "tp" = 3]>
 func.func @f(%x: tensor<2x6xf32>) {
   // expected-error @+1 {{(C1) axis "pp" is not in mesh @mesh}}

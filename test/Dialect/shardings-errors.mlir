@@ -7,6 +7,7 @@ func.func @f(%x: tensor<4xf32> {tp.sharding = #tp.sharding<@nowhere, [{}]>}) {
 
 // -----
 
+// expected-note @+1 {{mesh @mesh is declared here}}
 tp.mesh @mesh <["dp" = 2, "tp" = 3]>
 // expected-error @+1 {{axis "pp" is not in mesh @mesh}}
 func.func @f(%x: tensor<4xf32> {tp.sharding = #tp.sharding<@mesh, [{"pp"}]>}) {
@@ -15,6 +16,7 @@ func.func @f(%x: tensor<4xf32> {tp.sharding = #tp.sharding<@mesh, [{"pp"}]>}) {
 
 // -----
 
+// expected-note @+1 {{mesh @mesh is declared here}}
 tp.mesh @mesh <["dp" = 2, "tp" = 3]>
 // expected-error @+1 {{axis "pp" is not in mesh @mesh}}
 func.func @f(%x: tensor<4xf32> {tp.sharding = #tp.sharding<@mesh, [{}], partial = sum {"pp"}>}) {
@@ -23,6 +25,7 @@ func.func @f(%x: tensor<4xf32> {tp.sharding = #tp.sharding<@mesh, [{}], partial 
 
 // -----
 
+// expected-note @+1 {{mesh @mesh is declared here}}
 tp.mesh @mesh <["dp" = 2, "tp" = 3]>
 // expected-error @+1 {{axis "pp" is not in mesh @mesh}}
 func.func @f(%x: tensor<4xf32> {tp.sharding = #tp.sharding<@mesh, [{}], replicated = {"pp"}>}) {
@@ -157,6 +160,7 @@ func.func @f(%x: tensor<4xf32>) {
 
 // -----
 
+// expected-note @+1 {{mesh @mesh is declared here}}
 tp.mesh @mesh <["dp" = 2, "tp" = 3]>
 func.func @f(%x: tensor<4xf32>) {
   // expected-error @+1 {{axis "pp" is not in mesh @mesh}}

@@ -39,9 +39,8 @@ func.func @vector(%x: vector<4xf32>) {
 // -----
 
 tp.mesh @mesh <["tp" = 2]>
-// expected-note @+1 {{in a call of @recursion}}
 func.func @recursion(%x: tensor<4xf32> {tp.sharding = #tp.sharding<@mesh, [{}]>}) -> (tensor<4xf32> {tp.sharding = #tp.sharding<@mesh, [{}]>}) {
-  // expected-error @+1 {{expected functions that do not call themselves}}
+  // expected-error @+1 {{expected functions that do not call themselves, found a call of @recursion within it}}
   %y = call @recursion(%x) {tp.shardings = [#tp.sharding<@mesh, [{}]>]} : (tensor<4xf32>) -> tensor<4xf32>
   return %y : tensor<4xf32>
 }
