@@ -22,6 +22,8 @@ class Phases {
 public:
   Phases();
   ~Phases();
+  // From now on the attribute #planted<crash> kills the parser.
+  void plant();
   // Fails only on an error of the compiler's own: a phase that fails and says nothing, or that makes an invalid module.
   // Returns what happened, or nothing. `last` is kept at what is running, for whoever sees a crash; `said` has the
   // diagnostics.

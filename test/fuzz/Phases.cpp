@@ -22,6 +22,16 @@ using namespace mlir;
 
 namespace tp::fuzz {
 
+namespace {
+// A mistake on purpose: a parser of this project's that dies.
+struct PlantedDialect : Dialect {
+  explicit PlantedDialect(MLIRContext *context)
+      : Dialect(getDialectNamespace(), context, TypeID::get<PlantedDialect>()) {}
+  static StringRef getDialectNamespace() { return "planted"; }
+  Attribute parseAttribute(DialectAsmParser &, Type) const override { abort(); }
+};
+} // namespace
+
 static constexpr const char *kNames[] = {"parse",       "interpret", "strategy",    "decompose",
                                          "propagate",   "partition", "collectives", "interpret the partitioned module",
                                          "lower to CPU"};
@@ -118,6 +128,8 @@ Phases::Phases() : implementation(std::make_unique<Implementation>()) {
   (void)once;
 }
 Phases::~Phases() = default;
+
+void Phases::plant() { implementation->registry.insert<PlantedDialect>(); }
 
 const std::string &Phases::said() const { return implementation->said; }
 bool Phases::parsed() const { return implementation->parsed; }

@@ -1,5 +1,6 @@
 // tp-text-fuzz: runs mutated test inputs through the compiler, in workers that may crash.
 //   tp-text-fuzz [--cases N] [--seed S] [--jobs J] [--seconds T] [--gigabytes G] [--save FOLDER] FILE.mlir...
+//   tp-text-fuzz --plant ...           with a parser that dies on purpose
 //   tp-text-fuzz --replay FILE.mlir    one input, here, with what the compiler says
 // A case is wrong if it crashes, takes longer than T seconds or more than G gigabytes, or if a phase fails without a
 // diagnostic or makes an invalid module. Its input is written to FOLDER. The last line is 'N passed, N failed'.
@@ -28,6 +29,7 @@ static cl::opt<int64_t> cases("cases", cl::init(20000)), seed("seed", cl::init(1
     first("first", cl::init(0), cl::desc("number of the first case"));
 static cl::opt<int> jobs("jobs", cl::init(2)), seconds("seconds", cl::init(10), cl::desc("per case")),
     gigabytes("gigabytes", cl::init(4), cl::desc("per worker"));
+static cl::opt<bool> plant("plant", cl::desc("the attribute #planted<crash> kills the parser, which must be found"));
 static cl::opt<std::string> save("save", cl::init("text-fuzz-failures")), replay("replay");
 
 namespace {
@@ -86,6 +88,8 @@ void die(int number) {
   if (!freopen("/dev/null", "w", stderr))
     _exit(3);
   Phases phases;
+  if (plant)
+    phases.plant();
   for (int64_t number; (number = shared.next++) < first + cases;) {
     std::string text = inputOf(modules, number);
     self.current = number;
