@@ -2,6 +2,7 @@
 //
 //   elementwise    chains of elementwise ops
 //   epilogue       elementwise ops on the results of linears, which are still in registers
+//   activation     relu or gelu_tanh of a linear that a GEMM library computes
 //   same input     linears that read the same value (queries, keys and values)
 //   norm           add + norm; norm + linears for few rows, each thread making the norm for itself
 //   cache          rope + kv_update, and the updates of keys and values
@@ -71,6 +72,15 @@ static void fuseEpilogue(Groups &groups, LinearOp linear) {
   }
 }
 
+// An activation that the library has, where nothing else reads the linear.
+static void fuseActivation(Groups &groups, LinearOp linear) {
+  if (!linear->hasOneUse())
+    return;
+  auto activation = dyn_cast<ActivationOp>(*linear->user_begin());
+  if (activation && isGemmActivation(activation.getKind()) && groups.of(activation).size() == 1)
+    groups.merge(linear, activation);
+}
+
 static void fuseSameInput(Groups &groups, LinearOp linear) {
   for (Operation *user : linear.getInput().getUsers()) {
     auto other = dyn_cast<LinearOp>(user);
@@ -133,6 +143,8 @@ void fuseKernels(Groups &groups, Block &block, const Fusion &fusion) {
     each(LinearOp(), [&](LinearOp op) {
       if (rowsOf(op) <= fusion.linearRows)
         rule(groups, op);
+      else if (fusion.library)
+        fuseActivation(groups, op);
     });
   };
   eachLinear(fuseEpilogue);

@@ -41,6 +41,7 @@ private:
 struct Fusion {
   int64_t linearRows = std::numeric_limits<int64_t>::max(); // linears of more rows stand alone
   int64_t normRows = 4; // so few rows that every thread may make their norm for the linears that read it
+  bool library = false; // linears of more rows are a library's, which has some activations
 };
 
 // Merges what one kernel can do together; see Fusion.cpp.

@@ -31,6 +31,10 @@ inline constexpr int64_t kLanes = 16;    // elements of a vector, rows of a weig
 inline constexpr int64_t kKeyBlock = 64; // caches are padded to a multiple of this many positions
 inline constexpr int64_t kAlign = 64;    // bytes
 inline constexpr int64_t kGemvRows = 4;  // GPU: linears of more rows are GEMMs of a library
+// Activations that the library computes behind a GEMM.
+inline bool isGemmActivation(ActivationKind kind) {
+  return kind == ActivationKind::Relu || kind == ActivationKind::GeluTanh;
+}
 
 inline int64_t ceilDiv(int64_t a, int64_t b) { return (a + b - 1) / b; }
 inline int64_t roundUp(int64_t a, int64_t b) { return ceilDiv(a, b) * b; }

@@ -1,6 +1,7 @@
 // tp-lower-kernels, see Passes.td.
 #include "HostTarget.h"
 #include "Kernels.h"
+#include "Rows.h"
 #include "tp/Conversion/Passes.h"
 
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
@@ -115,15 +116,6 @@ LogicalResult LowerKernels::lower(func::FuncOp source, Target target, int64_t ro
   return emit(b, kernel);
 }
 
-// The rows of the entries that call a function; 0 where they differ or are not known.
-static void findRows(func::FuncOp function, int64_t rows, DenseMap<Operation *, int64_t> &found) {
-  auto [it, added] = found.try_emplace(function, rows);
-  if (!added && it->second == rows)
-    return;
-  it->second = rows = added ? rows : 0;
-  function.walk([&](func::CallOp call) { findRows(calleeOf(call), rows, found); });
-}
-
 void LowerKernels::runOnOperation() {
   auto machine = resolveMachine(cpu, features);
   if (!machine) {
@@ -131,10 +123,7 @@ void LowerKernels::runOnOperation() {
     return signalPassFailure();
   }
   SmallVector<func::FuncOp> functions(getOperation().getOps<func::FuncOp>());
-  DenseMap<Operation *, int64_t> rows;
-  for (func::FuncOp function : functions)
-    if (isEntry(function))
-      findRows(function, entryRows(function), rows);
+  DenseMap<Operation *, int64_t> rows = rowsOfEntries(getOperation());
   for (func::FuncOp function : functions)
     if (isKernel(function) && failed(lower(function, machine->target, rows.lookup(function))))
       return signalPassFailure();

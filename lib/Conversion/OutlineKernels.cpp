@@ -71,7 +71,7 @@ LogicalResult OutlineKernels::outline(func::FuncOp function) {
     return failure();
   fuseElementwise(groups, block);
   if (fuse)
-    fuseKernels(groups, block, target == "cuda" ? Fusion{kGemvRows, 0} : Fusion());
+    fuseKernels(groups, block, target == "cuda" ? Fusion{kGemvRows, 0, /*library=*/true} : Fusion());
   for (const Group &group : groups.schedule()) {
     Operation *op = group.front();
     // In the new order: everything before the terminator is placed again.

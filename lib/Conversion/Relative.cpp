@@ -7,8 +7,7 @@ namespace tp::cpu {
 
 static Value i32Of(KernelBuilder &b, Value index) { return arith::IndexCastOp::create(b, b.getI32Type(), index); }
 
-// Distances from which on a bucket is one more, in order.
-static SmallVector<int64_t> bucketBounds(RelativeBiasOp op) {
+SmallVector<int64_t> bucketBounds(RelativeBiasOp op) {
   SmallVector<int64_t> bounds;
   int64_t bucket = 0;
   for (int64_t distance = 1; distance <= int64_t(op.getMaxDistance()); ++distance)
@@ -59,12 +58,15 @@ void emitRelativeBias(KernelBuilder &b, Kernel &kernel) {
   });
 }
 
+RotaryAttr sinusoidRotary(MLIRContext *context) {
+  return RotaryAttr::get(context, APFloat(10000.0), 0, false, StringAttr::get(context, ""), APFloat(1.0), APFloat(1.0),
+                         APFloat(1.0), 0);
+}
+
 void emitSinusoid(KernelBuilder &b, Kernel &kernel) {
   auto op = kernel.all<SinusoidOp>().front();
   ArrayRef<int64_t> shape = shapeOf(op.getResult());
-  auto rotary = RotaryAttr::get(b.getContext(), APFloat(10000.0), 0, false, b.getStringAttr(""), APFloat(1.0),
-                                APFloat(1.0), APFloat(1.0), 0);
-  RopeRow angles(rotary, shape[1]);
+  RopeRow angles(sinusoidRotary(b.getContext()), shape[1]);
   Value target = kernel.output(op.getResult());
   auto [begin, end] = b.share(shape[0]);
   b.loop(begin, end, 1, [&](Value row) {

@@ -27,6 +27,11 @@ void copyHead(KernelBuilder &b, int64_t headSize, Value source, ArrayRef<Value> 
 // Cosine and sine of a vector of f64, as f32.
 std::pair<Value, Value> sincos(KernelBuilder &b, Value x, int64_t lanes);
 
+// The angles of tp.sinusoid are those of a rotation.
+RotaryAttr sinusoidRotary(mlir::MLIRContext *context);
+// Distances from which on a bucket is one more, in order.
+SmallVector<int64_t> bucketBounds(RelativeBiasOp op);
+
 // position[b] + s, or s where there is no position.
 Value positionOf(KernelBuilder &b, Value positions, Value batch, Value s);
 

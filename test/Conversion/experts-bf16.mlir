@@ -2,6 +2,7 @@
 // RUN: tp-cpu-check %s --tolerance 1e-2
 // RUN: tp-cpu-check %s --tolerance 1e-2 --cpu x86-64-v3
 // RUN: tp-cpu-check %s --tolerance 1e-2 --features -avx512bf16
+// RUN: tp-gpu-check %s --tolerance 1e-2
 
 module attributes {tp.partitioned} {
 tp.mesh @mesh <["tp" = 1]>

@@ -1,6 +1,7 @@
 // Experts agree with the interpreter: sizes that begin within a panel, whole panels, one row, several experts of a row.
 // RUN: tp-cpu-check %s
 // RUN: tp-cpu-check %s --cpu x86-64-v3
+// RUN: tp-gpu-check %s
 
 module attributes {tp.partitioned} {
 tp.mesh @mesh <["tp" = 1]>

@@ -1,6 +1,7 @@
 // Scores that depend on distances agree with the interpreter.
 // RUN: tp-cpu-check %s
 // RUN: tp-cpu-check %s --cpu x86-64-v3
+// RUN: tp-gpu-check %s
 
 module attributes {tp.partitioned} {
 tp.mesh @mesh <["tp" = 1]>

@@ -2,8 +2,10 @@
 // nor the rows before. The second chunk begins where the first one's real rows end.
 // RUN: tp-cpu-check %s --tolerance 2e-5
 // RUN: tp-cpu-check %s --tolerance 2e-5 --cpu x86-64-v3
+// RUN: tp-gpu-check %s --tolerance 2e-5
 // RUN: tp-opt %s --tp-assign-layouts --tp-outline-kernels --tp-plan-memory --tp-lower-kernels=cpu=x86-64-v3 | FileCheck %s
 // RUN: tp-opt %s --tp-assign-layouts --tp-outline-kernels --tp-plan-memory --tp-lower-kernels=cpu=x86-64-v3 | FileCheck %s --check-prefix=ROUTE
+// RUN: tp-opt %s --tp-assign-layouts=target=cuda --tp-outline-kernels=target=cuda --tp-plan-memory=align=256 --tp-lower-kernels-to-gpu | FileCheck %s --check-prefix=GPU
 
 // CHECK-LABEL: func private @kernel_linear_in_memory
 // CHECK-SAME: (%{{.*}}: index, %{{.*}}: index, %{{.*}}: index, %[[ROWS:[a-z0-9]*]]: index
@@ -17,6 +19,9 @@
 // CHECK-LABEL: func private @kernel_sdpa_in_memory
 // CHECK-SAME: (%{{.*}}: index, %{{.*}}: index, %{{.*}}: index, %[[ROWS:[a-z0-9]*]]: index
 // CHECK: arith.cmpi slt, %{{.*}}, %[[ROWS]]
+// GPU-LABEL: gpu.func @kernel_sdpa(
+// GPU-SAME: %[[LAST:[a-z0-9]*]]: memref<2xi32>) workgroup
+// GPU: memref.load %[[LAST]]
 // ROUTE: func private @kernel_route_in_memory(%{{.*}}: index, %{{.*}}: index, %{{.*}}: index, %[[ROWS:[a-z0-9]*]]: index
 // ROUTE: arith.cmpi slt, %{{.*}}, %[[ROWS]]
 module attributes {tp.partitioned} {

@@ -10,7 +10,10 @@ from pathlib import Path
 
 from common import ROOT, Failure, Suite, compile_model, expect, run
 
+import mixtral
 import random_gguf
+import t5
+import xlnet
 
 ARCHS = ("sm_80", "sm_90")
 PAGE = ROOT / "docs" / "cuda-kernels.md"
@@ -127,6 +130,10 @@ def main():
         random_gguf.write(odd)
         for weights in ("bf16", "f32"):
             suite.check(f"random {weights} tp=3", check_model, suite, ptxas, None, odd, weights, 3)
+        for family, name in ((mixtral, "mixtral"), (mixtral, "mixtral_even"), (t5, "t5_gated"), (xlnet, "xlnet_wide")):
+            source = suite.scratch / name
+            family.write(name, source)
+            suite.check(f"{name} bf16 tp=2", check_model, suite, ptxas, None, source, "bf16", 2)
         suite.check("the runtime's own kernels", check_meet, suite, ptxas, table)
         if suite.options.write:
             PAGE.write_text(table.text())

@@ -1,6 +1,6 @@
 // The largest element of rows: a block for each piece, then one for all pairs of a row.
+#include "Argmax.h"
 #include "../Shard.h"
-#include "GpuKernels.h"
 
 using namespace mlir;
 
@@ -8,17 +8,7 @@ namespace tp::cuda {
 
 static constexpr int64_t kThreads = 256;
 
-namespace {
-
-// A value (f32) and its index (i32).
-struct Pair {
-  Value value, index;
-};
-
-} // namespace
-
-// The larger; of equal ones that with the lower index.
-static Pair better(GpuBuilder &b, Pair x, Pair y) {
+Pair better(GpuBuilder &b, Pair x, Pair y) {
   Value more = arith::CmpFOp::create(b, arith::CmpFPredicate::OGT, y.value, x.value);
   Value equal = arith::CmpFOp::create(b, arith::CmpFPredicate::OEQ, y.value, x.value);
   Value lower = arith::CmpIOp::create(b, arith::CmpIPredicate::slt, y.index, x.index);
@@ -26,14 +16,15 @@ static Pair better(GpuBuilder &b, Pair x, Pair y) {
   return {b.select(take, y.value, x.value), b.select(take, y.index, x.index)};
 }
 
+Pair bestOfLanes(GpuBuilder &b, Pair mine, int64_t lanes) {
+  for (int64_t mask = lanes / 2; mask > 0; mask /= 2)
+    mine = better(b, mine, {b.shuffleXor(mine.value, mask), b.shuffleXor(mine.index, mask)});
+  return mine;
+}
+
 // The best of the block's threads, in thread 0.
 static Pair bestOfBlock(GpuBuilder &b, Pair best) {
-  auto acrossLanes = [&](Pair mine, int64_t lanes) {
-    for (int64_t mask = lanes / 2; mask > 0; mask /= 2)
-      mine = better(b, mine, {b.shuffleXor(mine.value, mask), b.shuffleXor(mine.index, mask)});
-    return mine;
-  };
-  best = acrossLanes(best, kWarp);
+  best = bestOfLanes(b, best);
   int64_t warps = kThreads / kWarp;
   Value values = b.shared({warps}), indices = b.shared({warps}, b.getI32Type());
   b.when(b.equal(b.lane, b.index(0)), [&] {
@@ -43,7 +34,7 @@ static Pair bestOfBlock(GpuBuilder &b, Pair best) {
   b.barrier();
   // Each warp reads all of them, so that whole warps shuffle.
   Value at = b.rem(b.lane, warps);
-  return acrossLanes({memref::LoadOp::create(b, values, at), memref::LoadOp::create(b, indices, at)}, warps);
+  return bestOfLanes(b, {memref::LoadOp::create(b, values, at), memref::LoadOp::create(b, indices, at)}, warps);
 }
 
 static Value toI32(GpuBuilder &b, Value index) { return arith::IndexCastOp::create(b, b.getI32Type(), index); }

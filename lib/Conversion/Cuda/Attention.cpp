@@ -40,7 +40,7 @@ private:
   void step(AttentionTile &tile, Value base, Value to, SmallVector<Row> &rows);
   Value score(int64_t r, ArrayRef<Value> key);
   Value capped(Value score);
-  Value quotient(Value sum, Value total);
+  Value quotient(const AttentionTile &tile, Value sum, Value total);
   SmallVector<Value> loadKey(Value memory, AttentionTile &tile, Value t);
   void mergeGroups(SmallVector<Row> &rows);
   void finish(AttentionTile &tile, SmallVector<Row> &rows, Value item, Value split);
@@ -136,8 +136,8 @@ Value AttentionKernel::capped(Value score) {
 }
 
 // Zero for a row that sees no key.
-Value AttentionKernel::quotient(Value sum, Value total) {
-  return b->divf(sum, SdpaOp(shape.op).getLength() ? b->maximum(total, b->number(1e-30)) : total);
+Value AttentionKernel::quotient(const AttentionTile &tile, Value sum, Value total) {
+  return b->divf(sum, tile.mayBeEmpty() ? b->maximum(total, b->number(1e-30)) : total);
 }
 
 void AttentionKernel::step(AttentionTile &tile, Value base, Value to, SmallVector<Row> &rows) {
@@ -242,7 +242,7 @@ void AttentionKernel::finish(AttentionTile &tile, SmallVector<Row> &rows, Value 
       value = b->addf(value, b->mulf(factor, load(sums, {b->index(w), r, e})));
     }
     if (splits == 1)
-      return tile.store(r, e, quotient(value, weight));
+      return tile.store(r, e, quotient(tile, value, weight));
     Value part = b->add(b->mul(b->add(b->mul(item, splits), split), tileRows), r);
     keep(value, g->scratch[0], b->add(b->mul(part, shape.size), e));
     b->when(b->equal(e, b->index(0)), [&] {
@@ -295,7 +295,7 @@ void AttentionKernel::emitMerge(Launches &launches) {
       return SmallVector<Value>{b->addf(carried[0], b->mulf(factor, load(2, at))),
                                 b->addf(carried[1], b->mulf(factor, value))};
     });
-    tile.store(r, e, quotient(sums[1], sums[0]));
+    tile.store(r, e, quotient(tile, sums[1], sums[0]));
   });
   tile.clearSpareHeads();
 }

@@ -40,6 +40,8 @@ public:
   Value withBias(Value r, Value t, Value score) const;
   // Keys that some row of the tile sees: [first, second).
   std::pair<Value, Value> range() const;
+  // Whether a row may see no key, so that its weights add up to nothing.
+  bool mayBeEmpty() const { return length || kernel.last; }
   // The query rows, rotated, times `factor`, to `q` [tileRows, size]; rows that do not exist are zero. Meets at
   // the end.
   void loadQuery(Value q, double factor) const;

@@ -209,7 +209,8 @@ State MmaAttention::step(AttentionTile &tile, Value first, Value end, State stat
 
 void MmaAttention::store(AttentionTile &tile, State &state) {
   for (int64_t which = 0; which < 2; ++which) {
-    Value factor = b->divf(b->number(1), b->warpSum(state.total[which], 4));
+    Value total = b->warpSum(state.total[which], 4);
+    Value factor = b->divf(b->number(1), tile.mayBeEmpty() ? b->maximum(total, b->number(1e-30)) : total);
     for (int64_t i = 0; i < int64_t(state.sums.size()); ++i)
       if (i / 2 % 2 == which)
         tile.store(row(which), b->add(b->mul(place, 2), i / 4 * 8 + i % 2), b->mulf(state.sums[i], factor));

@@ -1,5 +1,7 @@
 #include "Attention.h"
 
+#include "mlir/Dialect/Math/IR/Math.h"
+
 #include <cmath>
 
 using namespace mlir;
@@ -53,7 +55,7 @@ Value AttentionTile::withBias(Value r, Value t, Value score) const {
     return score;
   // A row that does not exist has some other row's.
   Value h = b.max(b.min(head(r), b.index(shape.heads - 1)), b.index(0));
-  return b.fma(b.loadScalar(bias, {batch, h, s(r), t}), b.number(M_LOG2E), score);
+  return math::FmaOp::create(b, b.loadScalar(bias, {batch, h, s(r), t}), b.number(M_LOG2E), score);
 }
 
 Value AttentionTile::low(Value r) const {
@@ -62,6 +64,9 @@ Value AttentionTile::low(Value r) const {
 
 std::pair<Value, Value> AttentionTile::range() const {
   Value first = b.max(low(b.index(0)), b.index(0)), end = b.add(high(b.index(tileRows - 1)), 1);
+  // Of a tile of padding: none.
+  if (Value inUse = kernel.rowsInUse(batch, shape.rows))
+    end = b.select(b.less(s(b.index(0)), inUse), end, first);
   return {first, b.max(end, first)};
 }
 

@@ -15,9 +15,11 @@ void emitElementwise(Launches &launches) {
   while (size % lanes)
     lanes /= 2;
   int64_t vectors = size / lanes, threads = std::min(kThreads, roundUp(vectors, kWarp));
-  auto [b, kernel, scratch] = launches.begin("", {ceilDiv(vectors, threads)}, threads);
+  GpuKernel launch = launches.begin("", {ceilDiv(vectors, threads)}, threads);
+  GpuBuilder &b = launch.b;
+  Kernel &kernel = launch.kernel;
   Value i = b.globalThread();
-  b.when(b.less(i, b.index(vectors)), [&, &b = b, &kernel = kernel] {
+  b.when(b.less(i, b.index(vectors)), [&] {
     Value at = b.mul(i, lanes);
     cpu::Vectors values;
     for (auto [arg, memory] : llvm::zip_equal(kernel.source.getArguments(), kernel.inputs))

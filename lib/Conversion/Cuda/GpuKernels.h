@@ -13,6 +13,8 @@ inline constexpr llvm::StringLiteral kGemm = "cuda.gemm";         // kernel on t
 inline constexpr llvm::StringLiteral kGemms = "cuda.gemms";
 inline constexpr llvm::StringLiteral kScratchBytes = "cuda.scratch_bytes"; // module: behind the arena
 inline constexpr llvm::StringLiteral kEvents = "cuda.events";              // module: that the host code uses
+// kernel on tensors: its launches take the address of the input `last` [this many sequences], or 0, behind the scratch
+inline constexpr llvm::StringLiteral kRowsInUse = "cuda.rows_in_use";
 inline constexpr llvm::StringLiteral kKernelModule = "kernels";
 inline constexpr int64_t kDeviceAlign = 256; // bytes: of everything in device memory
 
@@ -21,11 +23,15 @@ struct Grid {
 };
 
 // A gpu.func being written for a kernel on tensors. Its parameters: rank, arguments..., results that are not held in an
-// argument..., scratch buffers....
+// argument..., scratch buffers..., the last row in use of each sequence where the source has kRowsInUse.
 struct GpuKernel {
   GpuBuilder b;
   Kernel kernel;
   SmallVector<Value> scratch;
+  Value last;
+
+  // How many of the `rows` rows of a sequence are not padding of a chunk, index; null where it is not known.
+  Value rowsInUse(Value sequence, int64_t rows);
 };
 
 // Collects what a kernel on tensors becomes.
@@ -61,6 +67,14 @@ void emitLocal(Launches &launches);
 
 void emitTopPairs(Launches &launches);
 void emitBestIndex(Launches &launches);
+
+void emitRoute(Launches &launches);
+void emitExpertUp(Launches &launches);
+void emitExpertDown(Launches &launches);
+
+void emitRelativeBias(Launches &launches);
+void emitRelativeScores(Launches &launches);
+void emitSinusoid(Launches &launches);
 
 // The ops of a kernel on tensors, without memory.
 Kernel opsOf(mlir::func::FuncOp source);

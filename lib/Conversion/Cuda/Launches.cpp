@@ -23,6 +23,8 @@ static gpu::GPUFuncOp declare(gpu::GPUModuleOp module, func::FuncOp source, Stri
       types.push_back(cpu::physicalType(cast<RankedTensorType>(type), "plain"));
   for (int64_t elements : scratch)
     types.push_back(MemRefType::get({elements}, b.getF32Type()));
+  if (auto sequences = source->getAttrOfType<IntegerAttr>(kRowsInUse))
+    types.push_back(MemRefType::get({sequences.getInt()}, b.getI32Type()));
   auto function = gpu::GPUFuncOp::create(b, source.getLoc(), name, b.getFunctionType(types, {}));
   function->setAttr(gpu::GPUDialect::getKernelFuncAttrName(), b.getUnitAttr());
   function.setKnownBlockSizeAttr(b.getDenseI32ArrayAttr({int32_t(threads), 1, 1}));
@@ -40,7 +42,7 @@ GpuKernel Launches::begin(StringRef suffix, Grid grid, int64_t threads) {
       b.getNamedAttr("grid", b.getDenseI32ArrayAttr({int32_t(grid.x), int32_t(grid.y), int32_t(grid.z)})),
       b.getNamedAttr("block", b.getDenseI32ArrayAttr({int32_t(threads), 1, 1})),
   }));
-  GpuKernel result{GpuBuilder(function, threads), opsOf(source), {}};
+  GpuKernel result{GpuBuilder(function, threads), opsOf(source), {}, {}};
   unsigned next = 1;
   for (unsigned i = 0; i < source.getNumArguments(); ++i)
     result.kernel.inputs.push_back(function.getArgument(next++));
@@ -50,7 +52,18 @@ GpuKernel Launches::begin(StringRef suffix, Grid grid, int64_t threads) {
   }
   for (size_t i = 0; i < scratch.size(); ++i)
     result.scratch.push_back(function.getArgument(next++));
+  if (source->hasAttr(kRowsInUse))
+    result.last = function.getArgument(next);
   return result;
+}
+
+Value GpuKernel::rowsInUse(Value sequence, int64_t rows) {
+  if (!last)
+    return nullptr;
+  Value address = memref::ExtractAlignedPointerAsIndexOp::create(b, last);
+  Value known = arith::CmpIOp::create(b, arith::CmpIPredicate::ne, address, b.index(0));
+  Value row = b.guarded(known, b.getI32Type(), [&] { return b.loadScalar(last, sequence); });
+  return b.select(known, b.add(b.toIndex(row), 1), b.index(rows));
 }
 
 void Launches::finish() {

@@ -1,4 +1,5 @@
 // tp-lower-kernels-to-gpu, see Passes.td.
+#include "../Rows.h"
 #include "GpuKernels.h"
 #include "tp/Conversion/Passes.h"
 
@@ -34,11 +35,25 @@ private:
 
 static StringRef typeName(Value tensor) { return cpu::elementOf(tensor).isBF16() ? "bf16" : "f32"; }
 
-// A linear of many rows is a call of the GEMM library, where its operands are of one type.
+// The epilogue that computes the ops of a kernel behind its one linear; none where the library has none.
+static std::optional<StringRef> epilogueOf(const Kernel &kernel) {
+  if (kernel.ops.size() == 1)
+    return "none";
+  if (kernel.ops.size() != 2)
+    return std::nullopt;
+  auto activation = dyn_cast<ActivationOp>(kernel.ops.back());
+  if (!activation || !cpu::isGemmActivation(activation.getKind()))
+    return std::nullopt;
+  return stringifyActivationKind(activation.getKind());
+}
+
+// A linear of many rows, with the activation behind it, is a call of the GEMM library, where its operands are of one
+// type.
 bool LowerKernelsToGpu::lowerGemm(func::FuncOp source) {
   Kernel kernel = opsOf(source);
   auto linears = kernel.all<LinearOp>();
-  if (linears.size() != 1 || kernel.ops.size() != 1)
+  std::optional<StringRef> epilogue = epilogueOf(kernel);
+  if (linears.size() != 1 || !epilogue)
     return false;
   LinearOp op = linears.front();
   int64_t k = cpu::shapeOf(op.getInput()).back(), m = cpu::elementsOf(op.getInput()) / k;
@@ -50,13 +65,24 @@ bool LowerKernelsToGpu::lowerGemm(func::FuncOp source) {
   Attribute gemm =
       b.getDictionaryAttr({number("m", m), number("n", cpu::shapeOf(op.getResult()).back()), number("k", k),
                            text("input", typeName(op.getInput())), text("weight", typeName(op.getWeight())),
-                           text("output", typeName(op.getResult())),
-                           text("bias", op.getBias() ? typeName(op.getBias()) : ""), text("epilogue", "none")});
+                           text("output", typeName(kernel.results().front())),
+                           text("bias", op.getBias() ? typeName(op.getBias()) : ""), text("epilogue", *epilogue)});
   auto *it = llvm::find(gemms, gemm);
   source->setAttr(kGemm, b.getI64IntegerAttr(it - gemms.begin()));
   if (it == gemms.end())
     gemms.push_back(gemm);
   return true;
+}
+
+// Kernels that pass over the padding of a chunk of `rows` rows. Others compute it: their time is that of the weights'
+// bytes.
+static void markRowsInUse(func::FuncOp source, int64_t rows) {
+  if (rows <= 1)
+    return;
+  for (Operation *op : opsOf(source).ops)
+    if (isa<SdpaOp, RouteOp>(op))
+      if (ArrayRef<int64_t> shape = cpu::shapeOf(op->getResult(0)); shape.size() > 2 && shape[1] == rows)
+        source->setAttr(kRowsInUse, Builder(source.getContext()).getI64IntegerAttr(shape[0]));
 }
 
 static LogicalResult emit(Launches &launches) {
@@ -80,6 +106,18 @@ static LogicalResult emit(Launches &launches) {
     emitTopPairs(launches);
   else if (any(BestIndexOp()))
     emitBestIndex(launches);
+  else if (any(RouteOp()))
+    emitRoute(launches);
+  else if (any(ExpertUpOp()))
+    emitExpertUp(launches);
+  else if (any(ExpertDownOp()))
+    emitExpertDown(launches);
+  else if (any(RelativeBiasOp()))
+    emitRelativeBias(launches);
+  else if (any(RelativeScoresOp()))
+    emitRelativeScores(launches);
+  else if (any(SinusoidOp()))
+    emitSinusoid(launches);
   else if (any(AllSliceOp(), AsPartialOp(), ShiftIndexOp(), MaskPaddingOp()))
     emitLocal(launches);
   else if (llvm::all_of(kernel.ops, [](Operation *op) { return cpu::isElementwise(op) || cpu::isSplat(op); }))
@@ -109,9 +147,14 @@ void LowerKernelsToGpu::runOnOperation() {
   OpBuilder b = OpBuilder::atBlockEnd(module.getBody());
   auto kernels = gpu::GPUModuleOp::create(b, module.getLoc(), kKernelModule);
   SmallVector<func::FuncOp> functions(module.getOps<func::FuncOp>());
-  for (func::FuncOp function : functions)
-    if (cpu::isKernel(function) && failed(lower(kernels, function)))
+  DenseMap<Operation *, int64_t> rows = cpu::rowsOfEntries(module);
+  for (func::FuncOp function : functions) {
+    if (!cpu::isKernel(function))
+      continue;
+    markRowsInUse(function, rows.lookup(function));
+    if (failed(lower(kernels, function)))
       return signalPassFailure();
+  }
   module->setAttr(gpu::GPUDialect::getContainerModuleAttrName(), b.getUnitAttr());
   module->setAttr(kGemms, b.getArrayAttr(gemms));
   module->setAttr(kScratchBytes, b.getI64IntegerAttr(scratchBytes));

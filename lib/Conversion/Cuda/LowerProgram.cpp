@@ -68,6 +68,7 @@ private:
   ImplicitLocOpBuilder b;
   LLVM::LLVMFuncOp function;
   Value frame, rank, local, args;       // local: address of this function's part of the arena
+  Value last;                           // address of the entry's input `last`, 0: it has none
   llvm::DenseMap<Value, Value> address; // i64, of tensors
   SmallVector<Value> returned;          // by result; aliases and results of entries have none
   SmallVector<Value> brought;           // what collectives on the communication stream bring, in their order
@@ -138,7 +139,7 @@ void HostFunction::declare() {
     int64_t aliases = 0;
     for (unsigned i = 0; i < source.getNumResults(); ++i)
       aliases += cpu::aliasOf(source, i).has_value();
-    types.append(1 + source.getNumArguments() + source.getNumResults() - aliases, b.getI64Type());
+    types.append(2 + source.getNumArguments() + source.getNumResults() - aliases, b.getI64Type());
   }
   std::string name = entry ? source->getAttrOfType<StringAttr>(cpu::kSymbol).str() : source.getName().str() + "_host";
   b.setInsertionPoint(source);
@@ -155,7 +156,7 @@ void HostFunction::declare() {
   source.walk([&](func::CallOp call) {
     func::FuncOp callee = cpu::calleeOf(call);
     auto scratch = callee->getAttrOfType<DenseI64ArrayAttr>(kScratch);
-    most = std::max<int64_t>(most, 1 + call.getNumOperands() + call.getNumResults() + (scratch ? scratch.size() : 0));
+    most = std::max<int64_t>(most, 2 + call.getNumOperands() + call.getNumResults() + (scratch ? scratch.size() : 0));
   });
   args = LLVM::AllocaOp::create(b, pointer, b.getI64Type(), number(most));
 }
@@ -168,13 +169,16 @@ void HostFunction::placeEntryArguments() {
     Value base = source.getArgAttr(i, kParameter) ? weights : source.getArgAttr(i, kState) ? state : local;
     address[arg] = add(base, source.getArgAttrOfType<IntegerAttr>(i, cpu::kOffset).getInt());
   }
+  auto input = cpu::inputNamed(source, "last");
+  last = input ? address[source.getArgument(*input)] : number(0);
 }
 
 void HostFunction::placeArguments() {
   if (cpu::isEntry(source))
     return placeEntryArguments();
   local = function.getArgument(1);
-  unsigned next = 2;
+  last = function.getArgument(2);
+  unsigned next = 3;
   for (BlockArgument arg : source.getArguments())
     address[arg] = function.getArgument(next++);
   for (unsigned i = 0; i < source.getNumResults(); ++i)
@@ -216,6 +220,8 @@ void HostFunction::launch(func::CallOp call, func::FuncOp kernel) {
       offset += roundUp(bytes, kDeviceAlign);
     }
   }
+  if (kernel->hasAttr(kRowsInUse))
+    values.push_back(last);
   for (auto [i, value] : llvm::enumerate(values)) {
     Value at = LLVM::GEPOp::create(b, args.getType(), b.getI64Type(), args, ArrayRef<LLVM::GEPArg>{int32_t(i)});
     LLVM::StoreOp::create(b, value, at);
@@ -243,7 +249,7 @@ void HostFunction::lowerCall(func::CallOp call) {
   if (cpu::isKernel(callee))
     return launch(call, callee);
   waitUntil(brought.size()); // the callee uses the same events
-  SmallVector<Value> operands = {frame, add(local, numberOf(call, cpu::kFrameAt))};
+  SmallVector<Value> operands = {frame, add(local, numberOf(call, cpu::kFrameAt)), last};
   operands.append(memoryOf(call));
   LLVM::CallOp::create(b, TypeRange(), callee.getName().str() + "_host", operands);
 }

@@ -295,6 +295,14 @@ float element(uint64_t address, const std::string &type, int64_t i) {
                        : wide(reinterpret_cast<const uint16_t *>(address)[i]);
 }
 
+float activate(float x, const std::string &epilogue) {
+  if (epilogue == "relu")
+    return std::max(x, 0.0f);
+  if (epilogue == "gelu_tanh")
+    return 0.5f * x * (1 + std::tanh(0.7978845608f * (x + 0.044715f * x * x * x)));
+  return x;
+}
+
 void gemm(tp_cuda_frame *frame, int32_t, int32_t number, uint64_t x, uint64_t w, uint64_t bias, uint64_t y) {
   const cuda::Gemm &g = static_cast<Frame *>(frame)->program->gemms[size_t(number)];
   for (int64_t i = 0; i < g.m; ++i)
@@ -304,6 +312,7 @@ void gemm(tp_cuda_frame *frame, int32_t, int32_t number, uint64_t x, uint64_t w,
         sum += element(x, g.input, i * g.k + k) * element(w, g.weight, j * g.k + k);
       if (bias)
         sum += element(bias, g.bias, j);
+      sum = activate(sum, g.epilogue);
       if (g.output == "f32")
         reinterpret_cast<float *>(y)[i * g.n + j] = sum;
       else
