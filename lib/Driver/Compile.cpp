@@ -264,10 +264,10 @@ private:
     auto megabytes = [](int64_t bytes) { return double(bytes) / 1e6; };
     const cpu::CpuProgram &host = program.host;
     llvm::errs() << llvm::format(
-        "tp-compile: each GPU needs %.1f MB: weights %.1f, cache %.1f, arena %.1f, GEMM workspace %.1f\n",
-        megabytes(host.weightBytes + host.stateBytes + host.arenaBytes + program.workspaceBytes),
+        "tp-compile: each GPU needs %.1f MB: weights %.1f, cache %.1f, arena %.1f, GEMM workspace %.1f, NCCL %.1f\n",
+        megabytes(host.weightBytes + host.stateBytes + host.arenaBytes + program.workspaceBytes + program.ncclBytes),
         megabytes(host.weightBytes), megabytes(host.stateBytes), megabytes(host.arenaBytes),
-        megabytes(program.workspaceBytes));
+        megabytes(program.workspaceBytes), megabytes(program.ncclBytes));
     if (program.ptxas.empty())
       llvm::errs() << "tp-compile: no ptxas (looked at $TP_PTXAS, PATH, /usr/local/cuda/bin): the package has PTX "
                       "alone, which the driver "

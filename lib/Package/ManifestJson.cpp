@@ -167,6 +167,7 @@ Json targetJson(const PackageInputs &inputs) {
 
 void addCuda(Json &json, const cuda::CudaProgram &program) {
   json["workspace_bytes"] = program.workspaceBytes;
+  json["nccl_bytes"] = program.ncclBytes;
   json["events"] = program.events;
   json["kernels"] = arrayOf(program.kernels, kernelJson);
   json["gemms"] = arrayOf(program.gemms, gemmJson);

@@ -196,6 +196,7 @@ void parseCuda(const JsonReader &top, CudaTarget &target) {
   top.at("gemms").forEach([&](const JsonReader &g) { target.gemms.push_back(parseCudaGemm(g)); });
   target.events = top.at("events").integer(0, 1 << 16);
   target.workspaceBytes = top.at("workspace_bytes").integer(0, maxBytes);
+  target.ncclBytes = top.at("nccl_bytes").integer(0, maxBytes);
 }
 
 void parseSpecial(const JsonReader &reader, Manifest &manifest) {

@@ -94,7 +94,7 @@ struct CudaTarget {
   std::vector<CudaModule> modules;
   std::vector<CudaKernel> kernels;
   std::vector<CudaGemm> gemms;
-  int64_t events = 0, workspaceBytes = 0;
+  int64_t events = 0, workspaceBytes = 0, ncclBytes = 0;
 };
 
 struct Manifest {

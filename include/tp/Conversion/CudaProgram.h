@@ -40,6 +40,7 @@ struct CudaProgram {
   std::vector<Gemm> gemms;
   int64_t events = 0;
   int64_t workspaceBytes = 0; // of the GEMM library
+  int64_t ncclBytes = 0;      // set aside for NCCL, where each rank has a GPU of its own
   std::string ptxVersion;     // "8.0"
   std::string ptxas;          // path of the assembler that made the cubins; empty: none was found
 };

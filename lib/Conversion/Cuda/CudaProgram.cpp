@@ -13,11 +13,24 @@
 #include "mlir/Target/LLVMIR/Dialect/NVVM/NVVMToLLVMIRTranslation.h"
 #include "mlir/Target/LLVMIR/Export.h"
 
+#include <set>
+
 using namespace mlir;
 
 namespace tp::cuda {
 
 static constexpr int64_t kWorkspaceBytes = int64_t(32) << 20; // what cuBLASLt asks for on the newest GPUs
+
+// Set aside for each communicator of NCCL, which allocates on its own: channels, buffers for each peer. An allowance;
+// NCCL does not say what it will take.
+static constexpr int64_t kNcclBytes = int64_t(512) << 20;
+
+static int64_t ncclBytes(const cpu::CpuProgram &program) {
+  std::set<std::vector<std::string>> communicators;
+  for (const cpu::Collective &collective : program.collectives)
+    communicators.insert(collective.axes);
+  return int64_t(communicators.size()) * kNcclBytes;
+}
 
 static LogicalResult runPasses(ModuleOp module, llvm::function_ref<void(OpPassManager &)> add) {
   PassManager manager(module.getContext());
@@ -142,6 +155,7 @@ llvm::FailureOr<CudaProgram> compileForCuda(ModuleOp partitioned, const CudaOpti
   program.kernels = describeKernels(*module);
   program.gemms = describeGemms(*module);
   program.workspaceBytes = program.gemms.empty() ? 0 : kWorkspaceBytes;
+  program.ncclBytes = ncclBytes(program.host);
   auto lower = [](OpPassManager &manager) {
     manager.addPass(createLowerProgramToCuda());
     addGpuToNvvmPasses(manager);

@@ -35,7 +35,8 @@ private:
   std::string name;
 };
 
-// Device bytes of one rank, by what they are for; `collectives`: staging of the ranks' meetings.
+// Device bytes of one rank, by what they are for; `collectives`: staging of the ranks' meetings, or what is set aside
+// for NCCL.
 struct Need {
   int64_t weights = 0, state = 0, arena = 0, workspace = 0, collectives = 0;
   int64_t total() const { return weights + state + arena + workspace + collectives; }

@@ -53,7 +53,8 @@ bool Ranks::prepare(const Manifest &manifest, int first, int count, const tp_tra
     });
   const bool local = placement.shared && count > 1;
   const Need need{manifest.weightBytes, manifest.stateBytes, manifest.arenaBytes,
-                  manifest.cuda->gemms.empty() ? 0 : manifest.cuda->workspaceBytes, local ? localBytes(manifest) : 0};
+                  manifest.cuda->gemms.empty() ? 0 : manifest.cuda->workspaceBytes,
+                  local ? localBytes(manifest) : manifest.cuda->ncclBytes};
   for (int i = 0; i < count; ++i)
     forRank(first + i, [&] {
       contexts[size_t(i)]->makeCurrent();

@@ -9,7 +9,7 @@ namespace tp::emu {
 namespace {
 
 using Json = nlohmann::json;
-constexpr int wide = 16, maxSeq = 64, matrixAt = 256;
+constexpr int wide = 16, maxSeq = 64, matrixAt = 256, toyNcclBytes = 1024;
 
 float weight(int v, int j) { return float((v * 5 + j * 3 + v * j) % 7 - 3); }
 
@@ -91,6 +91,7 @@ Json toyCudaManifest(int ranks) {
           {"state_bytes", toyBatch * maxSeq * 4},
           {"arena_bytes", 4096},
           {"workspace_bytes", 1024},
+          {"nccl_bytes", ranks > 1 ? toyNcclBytes : 0},
           {"kernels",
            {kernel("toy_store", 5), kernel("toy_features", 7), kernel("toy_add", 4), kernel("toy_slice", 4),
             kernel("toy_best", 3)}},

@@ -215,8 +215,8 @@ TEST_F(TpRunGpu, ArchNotInThePackage) {
 
 TEST_F(TpRunGpu, OutOfDeviceMemory) {
   run("TP_EMU_MEMORY=8192 TP_EMU_DEVICES=2");
-  expectError("rank 0: GPU 0 (emulated sm_90, sm_90) has 8192 bytes free, the package needs 8256: weights 2624, state "
-              "512, arena 4096, workspace 1024, collectives 0");
+  expectError("rank 0: GPU 0 (emulated sm_90, sm_90) has 8192 bytes free, the package needs 9280: weights 2624, state "
+              "512, arena 4096, workspace 1024, collectives 1024");
 }
 
 TEST_F(TpRunGpu, OutOfMemoryOfASharedDevice) {
