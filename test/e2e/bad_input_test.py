@@ -197,8 +197,8 @@ RUN_FLAGS = [
 ]
 
 
-def check_run(suite, package, flags, words):
-    expect_error(run([suite.tool("tp-run"), package, *flags], TIMEOUT, cwd=suite.scratch), words)
+def check_run(suite, package, flags, words, env=None):
+    expect_error(run([suite.tool("tp-run"), package, *flags], TIMEOUT, cwd=suite.scratch, env=env), words)
 
 
 def test_run_flags(suite, package):
@@ -207,13 +207,13 @@ def test_run_flags(suite, package):
     suite.check("tp-run missing package", check_run, suite, suite.scratch / "absent", ["--prompt-ids", "1"], ["absent"])
 
 
-def check_broken(suite, package, damage, words):
+def check_broken(suite, package, damage, words, env=None):
     """A copy of the package with one thing wrong."""
     broken = suite.scratch / "broken"
     shutil.copytree(package, broken)
     try:
         damage(broken)
-        check_run(suite, broken, ["--prompt-ids", "1,2", "--max-tokens", "2"], words)
+        check_run(suite, broken, ["--prompt-ids", "1,2", "--max-tokens", "2"], words, env)
     finally:
         shutil.rmtree(broken)
 

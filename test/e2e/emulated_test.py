@@ -1,6 +1,6 @@
-"""Packages for GPUs on the emulated device: the real model's tokens and small random models' logits, of all families
-that GPUs have kernels for, equal those of the CPU target, for ranks on one GPU and on one each; bad input of both
-tools ends in one clear error."""
+"""Packages for GPUs on the emulated device: the real model's tokens and small random models' logits, of all families,
+equal those of the CPU target, for ranks on one GPU and on one each; bad input of both tools, and faults of the machine's
+libraries, end in one clear error; a machine without NVIDIA's software makes packages."""
 
 import json
 import os
@@ -8,12 +8,16 @@ import os
 import numpy as np
 
 # first: it makes test/reference importable
+import bad_input_test as bad_input
 from bad_input_test import check_compile, expect_error
 from common import Suite, compile_model, expect, expect_close, expect_tokens, parse_ids, read_logits, run, run_ok
 
+import hf_files
+import llama
 import mixtral
 import random_families
 import random_gguf
+import random_llama
 import t5
 import xlnet
 
@@ -140,18 +144,36 @@ def check_family(suite, name, ranks):
     both.logits(prompt, 1, 1e-3)
 
 
-# An op of each family that has no kernel for GPUs yet.
-MISSING = [(mixtral, "tp.route"), (t5, "tp.relative_bias"), (xlnet, "tp.sinusoid")]
+# Family, model, mesh, further flags
+OTHER_FAMILIES = [
+    (mixtral, "mixtral", "tp=3", []),
+    (mixtral, "mixtral", "ep=3,tp=2", ["--batch", 3]),
+    (mixtral, "mixtral_even", "ep=2", ["--strategy", "sequence"]),
+    (mixtral, "qwen3_moe", "tp=2", []),
+    (t5, "t5_relu", "tp=2", []),
+    (t5, "t5_gated", "tp=3", ["--strategy", "sequence"]),
+    (xlnet, "xlnet", "tp=3", []),
+    (xlnet, "xlnet_wide", "tp=1", ["--batch", 2]),
+]
+
+
+def check_other_family(suite, family, name, mesh, flags):
+    source = suite.scratch / "inputs" / name
+    if not source.exists():
+        family.write(name, source)
+    both = Both(suite, source, name, "--mesh", mesh, "--dtype", "f32", "--max-seq", 32, *flags)
+    prompt = [5, 17, 31, 1, 9, 33, 2, 8, 12, 19, 3, 25, 7, 30, 11, 4, 22, 6]
+    if family is not xlnet:
+        both.tokens(prompt, 1, "--ignore-eos")
+    both.logits(prompt, 1, 1e-3)
 
 
 def test_families(suite):
     for i, name in enumerate(random_families.MODELS):
         ranks = 1 + i % 3
         suite.check(f"{name} tp={ranks}", check_family, suite, name, ranks)
-    for family, op in MISSING:
-        source = suite.scratch / "inputs" / op
-        family.write(next(iter(family.MODELS)), source)
-        suite.check(f"no kernel for {op}", check_compile, suite, [source, "--target", "cuda"], [f"no CUDA lowering for op '{op}'"])
+    for family, name, mesh, flags in OTHER_FAMILIES:
+        suite.check(f"{name} {mesh}", check_other_family, suite, family, name, mesh, flags)
 
 
 # name, flags, words of the message
@@ -195,6 +217,20 @@ def rewrite(path, content):
     return change
 
 
+def test_bad_input(suite, model):
+    """The cases of bad_input_test.py, which is for CPUs."""
+    for name, flags, words in bad_input.COMPILE_FLAGS:
+        mesh = [] if "--mesh" in flags else ["--mesh", "tp=2"]
+        suite.check(f"tp-compile {name}", check_compile, suite, [model, "--target", "cuda", *mesh, *flags], words)
+    package = suite.scratch / "bad_input"
+    compile_model(suite, model, package, "--mesh", "tp=2", "--max-seq", 256, "--dtype", "f32", *CUDA, "--ptxas", "none")
+    env = environment(suite, package)
+    for name, flags, words in bad_input.RUN_FLAGS:
+        suite.check(f"tp-run {name}", bad_input.check_run, suite, package, flags, words, env)
+    for name, damage, words in bad_input.DAMAGES:
+        suite.check(f"tp-run {name}", bad_input.check_broken, suite, package, damage, words, env)
+
+
 def test_run_errors(suite, model):
     package = suite.scratch / "bad"
     compile_model(suite, model, package, "--mesh", "tp=2", *CUDA, "--ptxas", "none")
@@ -216,13 +252,83 @@ def test_run_errors(suite, model):
     suite.check("tp-run runs it as it was", lambda: run_ok(command(suite, package, [5, 17]), 60, env=environment(suite, package)))
 
 
+FAULTS = 100
+
+
+def check_faults(suite, model):
+    """Any call of the driver, cuBLASLt and NCCL fails at any point of what a compiled package does."""
+    package = suite.scratch / "faults"
+    compile_model(suite, model, package, "--mesh", "tp=2", "--batch", 2, "--max-seq", 64, *CUDA, "--ptxas", "none")
+    variables = {"TP_FAULT_PACKAGE": str(package), "TP_FAULT_RANKS": "2", "TP_FAULTS": str(FAULTS)}
+    command = [suite.tool("tp-cuda-tests"), "--gtest_filter=*Faults*"]
+    said = run_ok(command, TIMEOUT, env=os.environ | variables).stdout
+    expect("[  PASSED  ] 2 tests." in said, f"expected that 2 tests pass, found: {said[-500:]}")
+
+
+def test_faults(suite, model):
+    suite.check(f"{FAULTS} faults in a compiled package", check_faults, suite, model)
+
+
+def compile_bare(suite, model, *flags):
+    """What tp-compile says where no assembler is found: nothing on PATH; one in a fixed place is passed over."""
+    folder = suite.scratch / "bare"
+    folder.mkdir(exist_ok=True)
+    fixed = ["--ptxas", "none"] if os.path.exists("/usr/local/cuda/bin/ptxas") else []
+    command = [suite.tool("tp-compile"), model, "--target", "cuda", "--mesh", "tp=2", "--dtype", "bf16", *fixed, *flags]
+    said = run_ok(command, TIMEOUT, env={"PATH": str(folder), "HOME": str(folder)}).stderr
+    expect("no ptxas" in said and "PTX alone" in said, f"expected that PTX alone is announced, found: {said}")
+    return said
+
+
+def check_bare_package(suite):
+    package = suite.scratch / "package"
+    compile_bare(suite, suite.model, "-o", package, "--max-seq", 64)
+    names = sorted(file.name for file in package.glob("kernels.*"))
+    expect(names == ["kernels.sm_80.ptx", "kernels.sm_90.ptx"], f"expected PTX for both archs, found {names}")
+
+
+LLAMA_8B = llama.Config(
+    vocab_size=128256,
+    hidden_size=4096,
+    layers=32,
+    heads=32,
+    kv_heads=8,
+    head_dim=128,
+    intermediate_size=14336,
+    norm_eps=1e-5,
+    rope_base=500000.0,
+    max_positions=8192,
+    interleaved=False,
+    tied=False,
+)
+
+
+def check_bare_shape(suite):
+    """A shape without weights is compiled to the end; what each GPU needs is known."""
+    directory = suite.scratch / "8b"
+    directory.mkdir()
+    hf_files.write_json(directory / "config.json", hf_files.config_json(LLAMA_8B, "bf16", 128000, 128001))
+    said = compile_bare(suite, directory, "--stop-after", "lower")
+    expect("weights 8031." in said, f"expected 8,031 MB of weights on each GPU, found: {said}")
+
+
+def test_no_nvidia_software(suite):
+    suite.check("SmolLM2 without NVIDIA's software", check_bare_package, suite)
+    suite.check("Llama-3-8B's shape without NVIDIA's software", check_bare_shape, suite)
+
+
 def main():
     with Suite("emulated") as suite:
         model = suite.scratch / "inputs" / "model.gguf"
         model.parent.mkdir()
         random_gguf.write(model)
+        plain = suite.scratch / "inputs" / "plain"
+        random_llama.write("plain", plain)
         test_compile_errors(suite, model)
+        test_bad_input(suite, plain)
         test_run_errors(suite, model)
+        test_faults(suite, model)
+        test_no_nvidia_software(suite)
         test_random(suite, model)
         test_overlap(suite, model)
         test_families(suite)
