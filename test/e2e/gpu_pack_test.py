@@ -1,0 +1,50 @@
+"""The folder that checks GPUs elsewhere (scripts/gpu-pack), with small models on the emulated device: its `run` passes,
+and says so when a result is not what the CPU's was."""
+
+import json
+
+from common import ROOT, Suite, expect, run, run_ok
+
+
+def run_pack(suite, pack, *flags):
+    return run([pack / "run", "--emulator", suite.options.build / "emulator", *flags], 240)
+
+
+def check_pack(suite, pack):
+    run_ok([ROOT / "scripts" / "gpu-pack", pack, "--build", suite.options.build, "--emulated"])
+    result = run_pack(suite, pack)
+    expect(result.returncode == 0, f"expected all to pass, found:\n{result.stdout}{result.stderr}")
+    lines = result.stdout.splitlines()
+    expect(lines[-1] == "5 passed, 0 failed", f"expected '5 passed, 0 failed', found '{lines[-1]}'")
+    rows = [line for line in lines if line.startswith("| speed-small ")]
+    expect(len(rows) == 1 and rows[0].endswith("| 16 | - | - | - |"), f"expected one row without figures, found {rows}")
+
+
+def check_wrong(suite, pack):
+    """Another token and a logit that is no number were expected of the first case."""
+    description, logits = pack / "pack.json", pack / "expected" / "bf16-tp2.npy"
+    content = json.loads(description.read_text())
+    content["cases"][0]["tokens"][-1] += "0"
+    description.write_text(json.dumps(content))
+    logits.write_bytes(logits.read_bytes()[:-4] + b"\xff\xff\xff\x7f")
+    result = run_pack(suite, pack, "--no-speed")
+    expect(result.returncode == 1, f"expected exit status 1, found {result.returncode}")
+    for words in ("FAIL bf16-tp2: tokens", "FAIL bf16-tp2: logits: 1 of", "2 passed, 2 failed"):
+        expect(words in result.stdout, f"expected '{words}', found:\n{result.stdout}")
+
+
+def check_existing(suite, pack):
+    result = run([ROOT / "scripts" / "gpu-pack", pack])
+    expect(result.returncode != 0 and "expected a new folder" in result.stderr, f"expected a refusal, found '{result.stderr}'")
+
+
+def main():
+    with Suite("gpu_pack") as suite:
+        pack = suite.scratch / "pack"
+        suite.check("pack and run", check_pack, suite, pack)
+        suite.check("wrong results are found", check_wrong, suite, pack)
+        suite.check("a folder that exists is refused", check_existing, suite, pack)
+
+
+if __name__ == "__main__":
+    main()

