@@ -163,13 +163,33 @@ static bool makeSoftmax(Program &p) {
   return true;
 }
 
-// `affine_map<(d0, d1) -> (d1)>`
-static std::string mapOf(unsigned loops, llvm::ArrayRef<int64_t> dims) {
+// Each element several times, as front ends repeat keys: a broadcast and a reshape.
+static bool makeRepeat(Program &p) {
+  Value x = p.any(1, 3);
+  unsigned dim = p.below(x.rank());
+  int64_t repeat = p.between(2, 4);
+  Shape broad = x.shape, shape = x.shape;
+  broad.insert(broad.begin() + dim + 1, repeat);
+  shape[dim] *= repeat;
+  std::vector<std::string> groups;
+  for (unsigned d = 0; d < x.rank(); ++d)
+    groups.push_back(d == dim ? list({d, d + 1}) : list({d + (d > dim)}));
+  Value out{emptyLike(p, broad), broad, Element::F32, 0};
+  std::string repeated = p.emitHidden("linalg.broadcast " + operands({x}, out) + " dimensions = " + list({dim + 1}));
+  p.emit("tensor.collapse_shape " + repeated + " [" + llvm::join(groups, ", ") + "] : " + out.type() + " into " +
+             typeOf(shape, Element::F32),
+         shape, Element::F32, x.bound);
+  return true;
+}
+
+// `affine_map<(d0, d1) -> (d1)>`; `repeats`: of which element of a dimension is read how often.
+static std::string mapOf(unsigned loops, llvm::ArrayRef<int64_t> dims, llvm::ArrayRef<int64_t> repeats = {}) {
   std::vector<std::string> from, to;
   for (unsigned i = 0; i < loops; ++i)
     from.push_back("d" + std::to_string(i));
-  for (int64_t dim : dims)
-    to.push_back("d" + std::to_string(dim));
+  for (auto [i, dim] : llvm::enumerate(dims))
+    to.push_back("d" + std::to_string(dim) +
+                 (repeats.empty() || repeats[i] == 1 ? "" : " floordiv " + std::to_string(repeats[i])));
   return "affine_map<(" + llvm::join(from, ", ") + ") -> (" + llvm::join(to, ", ") + ")>";
 }
 
@@ -195,10 +215,15 @@ struct Generic {
 
   void addInput(llvm::ArrayRef<int64_t> dims) {
     Shape shape;
-    for (int64_t dim : dims)
-      shape.push_back(ranges[dim]);
+    llvm::SmallVector<int64_t> repeats;
+    for (int64_t dim : dims) {
+      int64_t repeat = p.between(2, 4);
+      bool isRepeated = ranges[dim] > 0 && ranges[dim] % repeat == 0 && llvm::is_contained(outDims, dim);
+      repeats.push_back(isRepeated && p.chance(0.1) ? repeat : 1);
+      shape.push_back(ranges[dim] / repeats.back());
+    }
     inputs.push_back(p.valueOr(shape));
-    maps.push_back(mapOf(loops, dims));
+    maps.push_back(mapOf(loops, dims, repeats));
     bound *= inputs.back().bound;
   }
 
@@ -275,6 +300,7 @@ llvm::ArrayRef<OpKind> tp::fuzz::linalgOps() {
       {"linalg.broadcast", makeBroadcast, 3, true}, {"linalg.reduce", makeReduce, 4, true},
       {"linalg.named", makeNamed, 4, true},         {"linalg.exp", makeExp, 1, false},
       {"linalg.softmax", makeSoftmax, 2, false},    {"linalg.generic", makeGeneric, 10, true},
+      {"linalg.repeat", makeRepeat, 3, true},
   };
   return ops;
 }

@@ -14,6 +14,8 @@ public:
       : context(context), b(context.builder), op(op), rule(rule), assignment(assignment) {}
 
   Operation *run(ArrayRef<unsigned> loops) {
+    for (unsigned input = op.getNumDpsInputs(); input-- > 0;)
+      readRepeated(input);
     for (unsigned loop : loops) {
       if (llvm::any_of(op.getBody()->getOps<linalg::IndexOp>(),
                        [&](linalg::IndexOp index) { return index.getDim() == loop; }))
@@ -41,6 +43,51 @@ private:
     maps.insert(maps.begin() + position, AffineMap::get(op.getNumLoops(), 0, op.getContext()));
     op.setIndexingMapsAttr(b.getAffineMapArrayAttr(maps));
     return op.getBody()->insertArgument(position, b.getI32Type(), op.getLoc());
+  }
+
+  // An operand whose elements are read several times each, `loop floordiv repeat`: where the device's part of the loop
+  // begins inside the reads of one element, the body looks the element up. What lies behind the end reads the last one.
+  void readRepeated(unsigned input) {
+    const TensorFactors &dims = rule.operands[input];
+    auto repeats = [](const DimFactors &dim) { return dim.repeat > 1; };
+    auto dim = llvm::find_if(dims, repeats); // there is at most one
+    if (dim == dims.end() || !beginsInside(dim->factors[0], dim->repeat))
+      return;
+    BlockArgument first = addNumber(dim->factors[0], 0, /*minus=*/false), element = op.getBody()->getArgument(input);
+    Value tensor = op.getDpsInputs()[input];
+    OpBuilder::InsertionGuard guard(b);
+    b.setInsertionPointToStart(op.getBody());
+    auto number = [&](int64_t value) { return arith::ConstantIndexOp::create(b, op.getLoc(), value); };
+    SmallVector<Value> indices;
+    for (auto [i, each] : llvm::enumerate(dims)) {
+      Value index = linalg::IndexOp::create(b, op.getLoc(), each.factors[0]);
+      if (repeats(each)) {
+        Value offset = arith::IndexCastOp::create(b, op.getLoc(), b.getIndexType(), first);
+        offset = arith::RemUIOp::create(b, op.getLoc(), offset, number(each.repeat));
+        index = arith::AddIOp::create(b, op.getLoc(), index, offset);
+        index = arith::DivUIOp::create(b, op.getLoc(), index, number(each.repeat));
+        int64_t last = cast<RankedTensorType>(tensor.getType()).getDimSize(i) - 1;
+        index = arith::MinUIOp::create(b, op.getLoc(), index, number(last));
+      }
+      indices.push_back(index);
+    }
+    element.replaceAllUsesWith(tensor::ExtractOp::create(b, op.getLoc(), tensor, indices));
+    dropInput(input);
+  }
+
+  bool beginsInside(unsigned loop, int64_t repeat) const {
+    const Split &split = assignment.factors[loop];
+    Geometry geometry = geometryOf(split, rule.factors[loop].size, context.mesh);
+    int64_t local = geometry.chunk() * geometry.unit;
+    return !split.axes.empty() && local % repeat != 0 && (local == 0 || repeat % local != 0);
+  }
+
+  void dropInput(unsigned input) {
+    SmallVector<AffineMap> maps = op.getIndexingMapsArray();
+    maps.erase(maps.begin() + input);
+    op.getInputsMutable().erase(input);
+    op.setIndexingMapsAttr(b.getAffineMapArrayAttr(maps));
+    op.getBody()->eraseArgument(input);
   }
 
   void shiftIndex(unsigned loop) {
@@ -83,9 +130,9 @@ Operation *tp::localiseBody(LocalContext &context, linalg::LinalgOp op, const Sh
   for (const IndexShift &shift : rule.shifts)
     if (!assignment.factors[shift.factor].axes.empty())
       loops.push_back(shift.factor);
-  if (loops.empty())
-    return op;
   auto generic = dyn_cast<linalg::GenericOp>(op.getOperation());
+  if (!generic && loops.empty())
+    return op;
   if (!generic) {
     IRRewriter rewriter(context.builder);
     rewriter.setInsertionPoint(op);

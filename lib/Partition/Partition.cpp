@@ -704,7 +704,8 @@ private:
       for (unsigned i : term)
         for (const DimFactors &dim : rule.operands[i])
           if (llvm::is_contained(dim.factors, f)) {
-            if (!zero(i))
+            // The last element may be repeated into the padding.
+            if (!zero(i) || dim.repeat > 1)
               return false;
             held = true;
           }

@@ -3,6 +3,7 @@
 
 #include "tp/Pipelines/Passes.h"
 #include "tp/Sharding/CheckProgram.h"
+#include "tp/Sharding/MeshLookup.h"
 
 namespace tp {
 #define GEN_PASS_DEF_PROPAGATESHARDINGS
@@ -21,6 +22,11 @@ struct PropagateShardings : tp::impl::PropagateShardingsBase<PropagateShardings>
       return signalPassFailure();
     raiseLookups(getOperation());
     raiseSearches(getOperation());
+    raiseSoftmaxes(getOperation());
+    raiseRepeats(getOperation());
+    FailureOr<MeshOp> mesh = onlyMesh(getOperation());
+    if (failed(mesh) || failed(separateDimensions(getOperation(), mesh->getMesh())))
+      return signalPassFailure();
     separateConstants(getOperation());
     FailureOr<Graph> graph = Graph::build(getOperation());
     if (failed(graph))

@@ -90,9 +90,47 @@ static bool capturesTensors(Operation *op) {
   return llvm::any_of(captured, [](Value value) { return isa<ShapedType>(value.getType()); });
 }
 
-static TensorFactors dimsOf(AffineMap map, ShardingRule &rule) {
+// `d floordiv repeat`, of a dimension that has an element for every `repeat` of the parallel loop d.
+static std::optional<DimFactors> repeatedFactor(AffineExpr expression, int64_t size, const ShardingRule &rule) {
+  auto quotient = dyn_cast<AffineBinaryOpExpr>(expression);
+  if (!quotient || quotient.getKind() != AffineExprKind::FloorDiv)
+    return std::nullopt;
+  auto dim = dyn_cast<AffineDimExpr>(quotient.getLHS());
+  auto repeat = dyn_cast<AffineConstantExpr>(quotient.getRHS());
+  if (!dim || !repeat || repeat.getValue() < 1)
+    return std::nullopt;
+  const Factor &factor = rule.factors[dim.getPosition()];
+  if (factor.kind != FactorKind::Parallel || factor.size != size * repeat.getValue())
+    return std::nullopt;
+  return DimFactors{{dim.getPosition()}, repeat.getValue()};
+}
+
+// A split may have the body look the operand's elements up instead: one dimension at most is no plain loop, and the
+// loops are those of other operands, too.
+static bool mayBeLookedUp(linalg::LinalgOp op, OpOperand &operand) {
+  AffineMap map = op.getMatchingIndexingMap(&operand);
+  auto isElsewhere = [&](unsigned loop) {
+    return llvm::any_of(op->getOpOperands(), [&](OpOperand &other) {
+      AffineMap plain = op.getMatchingIndexingMap(&other);
+      return &other != &operand && plain.isProjectedPermutation() && plain.isFunctionOfDim(loop);
+    });
+  };
+  for (unsigned loop = 0; loop < op.getNumLoops(); ++loop)
+    if (map.isFunctionOfDim(loop) && !isElsewhere(loop))
+      return false;
+  return llvm::count_if(map.getResults(), [](AffineExpr expression) { return !isa<AffineDimExpr>(expression); }) < 2;
+}
+
+static TensorFactors dimsOf(linalg::LinalgOp op, OpOperand &operand, ShardingRule &rule) {
   TensorFactors dims;
-  for (AffineExpr expression : map.getResults()) {
+  bool mayRepeat = mayBeLookedUp(op, operand);
+  for (auto [expression, size] :
+       llvm::zip(op.getMatchingIndexingMap(&operand).getResults(), op.getShape(&operand))) {
+    std::optional<DimFactors> repeated = repeatedFactor(expression, size, rule);
+    if (repeated && mayRepeat) {
+      dims.push_back(*repeated);
+      continue;
+    }
     if (auto dim = dyn_cast<AffineDimExpr>(expression)) {
       dims.push_back({{dim.getPosition()}, 1});
       continue;
@@ -139,7 +177,7 @@ std::optional<ShardingRule> tp::linalgRule(linalg::LinalgOp op) {
     reduces |= reduction;
   }
   for (OpOperand &operand : op->getOpOperands())
-    rule.operands.push_back(dimsOf(op.getMatchingIndexingMap(&operand), rule));
+    rule.operands.push_back(dimsOf(op, operand, rule));
   for (unsigned i = 0; i < op->getNumResults(); ++i)
     rule.results.push_back(rule.operands[op.getNumDpsInputs() + i]);
   Body body(op);
@@ -160,15 +198,5 @@ std::optional<ShardingRule> tp::linalgRule(linalg::LinalgOp op) {
     if (body.usesIndexOf(loop) || (rule.factors[loop].kind == FactorKind::Reduction && !neutral))
       rule.shifts.push_back({kOwnIndex, loop, false});
   }
-  return rule;
-}
-
-std::optional<ShardingRule> tp::softmaxRule(linalg::SoftmaxOp op) {
-  ShardingRule rule;
-  TensorFactors dims;
-  for (auto [i, size] : llvm::enumerate(shapeOf(op.getInput())))
-    dims.push_back({{rule.addFactor(size, i == op.getDimension() ? FactorKind::Whole : FactorKind::Parallel)}, 1});
-  rule.operands = {dims, dims};
-  rule.results = {dims};
   return rule;
 }

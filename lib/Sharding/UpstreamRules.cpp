@@ -36,8 +36,6 @@ static std::optional<ShardingRule> ruleOf(Operation *op) {
     return ruled.getShardingRule();
   if (auto linalgOp = dyn_cast<linalg::LinalgOp>(op))
     return linalgRule(linalgOp);
-  if (auto softmax = dyn_cast<linalg::SoftmaxOp>(op))
-    return softmaxRule(softmax);
   if (op->hasTrait<OpTrait::Elementwise>() || isa<arith::ConstantOp, tensor::CastOp, ShardingConstraintOp>(op))
     return elementwiseRule(op);
   return tensorRule(op);

@@ -10,7 +10,6 @@
 namespace tp {
 
 std::optional<ShardingRule> linalgRule(mlir::linalg::LinalgOp op);
-std::optional<ShardingRule> softmaxRule(mlir::linalg::SoftmaxOp op);
 std::optional<ShardingRule> tensorRule(mlir::Operation *op);
 
 // The shape of a tensor; a scalar has no dimensions.

@@ -7,7 +7,7 @@ tp.mesh @mesh <["tp" = 3]>
 // CHECK-LABEL: func.func @keys
 // CHECK: tp.all_gather %arg1 {{.*}} -> tensor<2x10x8xf32>
 // CHECK-NOT: tp.all
-// CHECK: linalg.broadcast {{.*}} outs({{.*}} : tensor<2x4x10x8xf32>)
+// CHECK: linalg.generic {{.*}} ins({{.*}} : tensor<2x10x8xf32>) outs({{.*}} : tensor<8x10x8xf32>)
 // CHECK: linalg.batch_matmul {{.*}} outs({{.*}} : tensor<8x4x10xf32>)
 func.func @keys(%q: tensor<8x10x8xf32> {tp.sharding = #tp.sharding<@mesh, [{}, {"tp"}, {}]>},
                 %k: tensor<2x10x8xf32> {tp.sharding = #tp.sharding<@mesh, [{}, {"tp"}, {}]>}) -> tensor<8x10x10xf32> {

@@ -118,10 +118,10 @@ def called_layers(m):
     m.give(h)
 
 
-def looped_layers(m):
+def looped_layers(m, split=()):
     """Four layers as a loop over stacked weights."""
     s = m.size
-    x = m.activation()
+    x = m.activation("x", *split)
     shapes = {"wq": (s.heads * s.E, s.D), "wk": (s.kv * s.E, s.D), "wv": (s.kv * s.E, s.D), "wo": (s.D, s.heads * s.E),
               "gate": (s.F, s.D), "up": (s.F, s.D), "down": (s.D, s.F)}
     stacked = []
@@ -166,25 +166,25 @@ def two_linears(m):
     m.give(m.linear(hidden, m.weight("w2", s.D, s.F, "out")))
 
 
-def fused_qkv(heads, kv, bias=False, block=False):
+def fused_qkv(heads, kv, bias=False, block=False, x=(), result=None):
     """[D, q + k + v] split in 4, cut in three, attention without its last linear; `block`: with it."""
 
     def build(m):
         s = m.size
         sizes = [heads * s.E, kv * s.E, kv * s.E]
         b = m.input("bias", [sum(sizes)], "tp") if bias else None
-        q, k, v = m.cut(m.linear(m.activation(), m.weight("w", sum(sizes), s.D, "out"), b), sizes)
+        q, k, v = m.cut(m.linear(m.activation("x", *x), m.weight("w", sum(sizes), s.D, "out"), b), sizes)
         y = m.attend(q, k, v, heads, kv)
-        m.give(m.linear(y, m.weight("wo", s.D, heads * s.E, "in")) if block else y)
+        m.give(m.linear(y, m.weight("wo", s.D, heads * s.E, "in")) if block else y, split=result)
 
     return build
 
 
-def embedding_head(loss):
+def embedding_head(loss, axis="tp", rows=()):
     def build(m):
         s = m.size
-        table = m.input("table", (s.V, s.D), "tp", "")
-        logits = m.head(m.embedding(m.input("ids", (s.B, s.S), dtype="i32"), table), table)
+        table = m.input("table", (s.V, s.D), axis, "")
+        logits = m.head(m.embedding(m.input("ids", (s.B, s.S), *rows, dtype="i32"), table), table)
         m.give(m.cross_entropy(logits, m.input("labels", (s.B, s.S), dtype="i32")) if loss else logits)
 
     return build
@@ -196,11 +196,11 @@ def greedy(m):
     m.give(*m.argmax(m.reshape(logits, [[s.B, 1], [s.V]])))
 
 
-def decode(split):
+def decode(split, batch=""):
     def build(m):
         s = m.size
-        cache = m.cache()
-        h = m.input("x", (s.B, 1, s.D))
+        cache = m.cache(batch)
+        h = m.input("x", (s.B, 1, s.D), *([batch, "", ""] if batch else []))
         h = m.new_layer(h, split, cache=cache)
         m.give(h, *m.caches)
 
@@ -223,20 +223,20 @@ def experts(count, split):
     return build
 
 
-def expert_axis(m):
+def expert_axis(m, axis="tp", split=(), hidden=""):
     """8 experts in one weight, split by experts: y[b,s,d] = sum over e of g[b,s,e] * relu(x w1[e]) w2[e]."""
     s = m.size
-    x, g = m.activation(), m.input("g", (s.B, s.S, 8))
-    w1, w2 = m.input("w1", (8, s.D, s.F), "tp", "", ""), m.input("w2", (8, s.F, s.D))
+    x, g = m.activation("x", *split), m.input("g", (s.B, s.S, 8))
+    w1, w2 = m.input("w1", (8, s.D, s.F), axis, "", hidden), m.input("w2", (8, s.F, s.D))
     zero = m.f.scalar("arith.constant 0.0 : f32")
     hidden = m.pointwise("bsef,bse->bsef", [m.einsum("bsd,edf->bsef", x, w1), g], f"%r = arith.maximumf {{0}}, {zero} : f32",
                          "%y = arith.mulf %r, {1} : f32", "yield %y : f32")
     m.give(m.einsum("bsef,efd->bsd", hidden, w2))
 
 
-def parallel_block(m):
+def parallel_block(m, split=()):
     """x + attention(n) + mlp(n)."""
-    x = m.activation()
+    x = m.activation("x", *split)
     n = m.norm(x, m.f.argument("norm", [m.size.D]))
     m.give(m.add(x, m.add(m.attention(n, *m.attention_weights(BY_HEADS)), m.mlp(n, *m.mlp_weights(COLUMN_ROW)))))
 
@@ -260,6 +260,133 @@ def hidden_pinned(m):
     s = m.size
     hidden = m.constrain(m.linear(m.activation(), m.weight("w1", s.F, s.D)), "", "", "tp")
     m.give(m.linear(hidden, m.weight("w2", s.D, s.F)))
+
+
+def fused_mlp(m):
+    """Gate and up are one weight, whose result is cut in two."""
+    s = m.size
+    gate, up = m.cut(m.linear(m.activation(), m.weight("w", 2 * s.F, s.D, "out")), [s.F, s.F])
+    m.give(m.linear(m.gated(gate, up), m.weight("down", s.D, s.F, "in")))
+
+
+def cross_attention(m, x, memory, suffix=""):
+    s = m.size
+    wq, wk, wv, wo = m.attention_weights(BY_HEADS, suffix=suffix)
+    q, k, v = m.linear(x, wq), m.linear(memory, wk), m.linear(memory, wv)
+    return m.linear(m.attend(q, k, v, s.heads, s.kv, causal=False), wo)
+
+
+def crossed(m):
+    m.give(cross_attention(m, m.activation(), m.activation("memory")))
+
+
+def encoder_decoder(m):
+    """One layer each; the decoder's has cross-attention between its two blocks."""
+    memory = m.new_layer(m.activation("source"), ALL, "_encoder")
+    h = m.activation("target")
+    n1, n2 = m.norm_weights("_decoder")
+    h = m.add(h, m.attention(m.norm(h, n1), *m.attention_weights(BY_HEADS, suffix="_decoder"), rotary=True))
+    h = m.add(h, cross_attention(m, m.norm(h, m.f.argument("norm_cross", [m.size.D])), memory, "_cross"))
+    m.give(m.add(h, m.mlp(m.norm(h, n2), *m.mlp_weights(COLUMN_ROW, suffix="_decoder"))))
+
+
+def scored(letters):
+    """Attention by heads whose scores have a bias that is an argument and not annotated."""
+
+    def build(m):
+        s = m.size
+        sizes = {"b": s.B, "h": s.heads, "s": s.S, "t": s.S}
+        bias = m.input("bias", [sizes[c] for c in letters])
+
+        def add(scores):
+            return m.pointwise(f"bhst,{letters}->bhst", [scores, bias], "%y = arith.addf {0}, {1} : f32", "yield %y : f32")
+
+        m.give(m.attention(m.activation(), *m.attention_weights(BY_HEADS), bias=add))
+
+    return build
+
+
+def adapted(m):
+    """y = x W + (x A) B: W alone is annotated."""
+    s = m.size
+    x = m.activation()
+    low = m.linear(m.linear(x, m.weight("a", 16, s.D)), m.weight("b", s.D, 16))
+    m.give(m.add(m.linear(x, m.weight("w", s.D, s.D, "in")), low), split=WHOLE)
+
+
+def probabilities(named):
+    def build(m):
+        s = m.size
+        table = m.input("table", (s.V, s.D), "tp", "")
+        m.give(m.softmax(m.head(m.activation(), table), named))
+
+    return build
+
+
+def cache_rows(m):
+    """One query row against keys and values that are split by rows."""
+    s = m.size
+    q = m.input("query", (s.B, 1, s.heads, s.E))
+    k, v = (m.input(n, (s.B, s.T, s.kv, s.E), "", "tp", "", "") for n in ("keys", "values"))
+    m.give(m.attend_heads(q, k, v, s.heads // s.kv))
+
+
+def two_ways(m):
+    """The weight's input features over one axis and its output features over the other."""
+    s = m.size
+    order = {"out": "b", "in": "a"}
+    w = m.input("w", (s.F, s.D) if m.out_first else (s.D, s.F), *(order[d] for d in (("out", "in") if m.out_first else ("in", "out"))))
+    m.give(m.linear(m.activation("x", "", "", "a"), w), split=("", "", "b"))
+
+
+def fused_at_run_time(kv):
+    """The three weights are put side by side, and the result is cut again."""
+
+    def build(m):
+        s = m.size
+        wq, wk, wv, wo = m.attention_weights(BY_HEADS, kv=kv)
+        q, k, v = m.cut(m.linear(m.activation(), m.concat(0 if m.out_first else 1, wq, wk, wv)), [s.heads * s.E, kv * s.E, kv * s.E])
+        m.give(m.linear(m.attend(q, k, v, s.heads, kv), wo))
+
+    return build
+
+
+def first_annotated(m):
+    """Two layers; wq of the first alone is annotated."""
+    h = m.new_layer(m.activation(), {"wq": "out"}, "_0")
+    m.give(m.new_layer(h, {}, "_1"))
+
+
+def one_expert(m):
+    """Four MLPs of one input, added; the gate of the first alone is annotated."""
+    x = m.activation()
+    total = m.mlp(x, *m.mlp_weights({"gate": "out"}, suffix="_0"))
+    for i in (1, 2, 3):
+        total = m.add(total, m.mlp(x, *m.mlp_weights({}, suffix=f"_{i}")))
+    m.give(total)
+
+
+def mean_loss(m):
+    """The mean of squares over all rows, of a batch that is split."""
+    y = m.linear(m.activation("x", "dp", "", ""), m.weight("w", m.size.D, m.size.D))
+    total = m.reduce("bsd->", m.binary("mul", y, y), "addf", "0.0")
+    m.give(total)
+
+
+def grown_cache(m):
+    """A decode step whose new keys and values are put behind the old ones."""
+    s = m.size
+    wq, wk, wv, wo = m.attention_weights(BY_HEADS)
+    x = m.input("x", (s.B, 1, s.D))
+    q, k, v = (m.split_heads(m.linear(x, w), n) for w, n in ((wq, s.heads), (wk, s.kv), (wv, s.kv)))
+    k, v = (m.concat(1, m.input(n, (s.B, s.T, s.kv, s.E), "", "", "tp", ""), new) for n, new in (("keys", k), ("values", v)))
+    m.give(m.linear(m.attend_heads(q, k, v, s.heads // s.kv, causal=False), wo), k, v)
+
+
+def norm_of_features(m):
+    """A norm of rows whose features are split."""
+    s = m.size
+    m.give(m.norm(m.activation("x", "", "", "tp"), m.f.argument("norm", [s.D])), split=("", "", "tp"))
 
 
 # ---- the list ----
@@ -293,7 +420,7 @@ case("data-tensor", "dp2 x tp4 layer, forward, B 4 (8)", layers(1, ALL, ("dp", "
 case("vocabulary-loss", "vocabulary-split embedding + tied head + cross-entropy, forward (4)", embedding_head(True), 48.04, 48.04)
 case("argmax", "argmax of a vocabulary-split head (4)", greedy, 64 / 2**20, 64 / 2**20)
 NINE = Size(D=576, heads=9, kv=3, E=64)
-case("heads-9-3", "9 query / 3 kv heads, D 576, S 1024 (2)", attention(BY_HEADS), 4.5, 8.25, 2, flops=1.34, xla_flops=1.58, size=NINE)
+case("heads-9-3", "9 query / 3 kv heads, D 576, S 1024 (2)", attention(BY_HEADS), 4.5, 8.25, 2, flops=1.14, xla_flops=1.58, size=NINE)
 case("conflict", "conflict: W1 column, W2 column, result free (4)", two_linears, 66, 84)
 case("decode", "decode step, cache split by heads, B 8 (4)", decode(ALL), 0.375, 0.375, size=Size(B=8))
 case("fused-qkv", "fused QKV weight [D, 3D] split in 4, then cut in three (4)", fused_qkv(32, 32), 0, 80)
@@ -302,7 +429,7 @@ case("one-axis", "batch and weights on one axis, B 4 (4)", mlp(COLUMN_ROW, "tp",
 # ---- of the same kind ----
 for n, mib in ((3, 128 / 3), (5, 51.2)):
     unlisted(f"mlp-{n}", f"MLP gate/up column, down row ({n})", mlp(COLUMN_ROW), mib, ranks=n)
-    unlisted(f"attention-{n}", f"attention by heads, 32 / 8 ({n})", attention(BY_HEADS), mib, ranks=n, flops=1.34)
+    unlisted(f"attention-{n}", f"attention by heads, 32 / 8 ({n})", attention(BY_HEADS), mib, ranks=n, flops=1.23)
 unlisted("fused-qkv-grouped", "fused QKV weight with 32 / 8 / 8 heads split in 4, then cut (4)", fused_qkv(32, 8), 0)
 unlisted("fused-qkv-block", "the same with a bias, and the last linear (4)", fused_qkv(32, 32, True, True), 48)
 unlisted("experts-hidden", "4 experts, hidden units of each split (4)", experts(4, COLUMN_ROW), 48)
@@ -317,3 +444,51 @@ unlisted("layers-4-loop", "4 layers as a loop over stacked weights (4)", looped_
 unlisted("decode-only-cache", "decode step, only the cache annotated, B 8 (4)", decode({}), 0.375, size=Size(B=8))
 unlisted("mlp-only-hidden", "linear, linear, only the hidden activation annotated (4)", hidden_pinned, 48)
 unlisted("embedding-head", "vocabulary-split embedding + tied head, logits split (4)", embedding_head(False), 48)
+
+# ---- of the same kind, on two axes ----
+BOTH = {"mesh": [("dp", 2), ("tp", 4)], "size": Size(B=4)}
+BATCH = ("dp", "", "")
+ONLY_LINALG = {"forms": {"linalg": Linalg}}
+unlisted("data-tensor-2", "dp2 x tp4, 2 layers, B 4 (8)", layers(2, ALL, BATCH), 192, **BOTH)
+unlisted("data-tensor-loop", "dp2 x tp4, 4 layers as a loop, B 4 (8)", lambda m: looped_layers(m, BATCH), 384, **BOTH)
+unlisted("data-tensor-fused", "dp2 x tp4, fused QKV with a bias as in GPT-2, B 4 (8)", fused_qkv(32, 32, True, True, BATCH), 48, **BOTH)
+unlisted("data-tensor-parallel", "dp2 x tp4, x + attention(n) + mlp(n), B 4 (8)", lambda m: parallel_block(m, BATCH), 48, **BOTH)
+unlisted("data-tensor-decode", "dp2 x tp4, decode step, cache split by batch and heads, B 8 (8)", decode(ALL, "dp"), 0.1875,
+         mesh=BOTH["mesh"], size=Size(B=8))
+unlisted("data-tensor-sequence", "dp2 x tp4, sequence parallel, B 4 (8)", layers(1, ALL, ("dp", "tp", ""), ("dp", "tp", ""), ("dp", "tp", "")), 96,
+         forms={"tp": Einsum, "linalg": Linalg}, **BOTH)
+unlisted("data-tensor-loss", "dp2 x tp4, vocabulary-split embedding + tied head + cross-entropy, B 4 (8)", embedding_head(True, rows=("dp", "")), 48.04, **BOTH)
+unlisted("data-expert", "dp2 x ep4, 8 experts in one weight, split by experts, B 4 (8)", lambda m: expert_axis(m, "ep", BATCH), 48,
+         mesh=[("dp", 2), ("ep", 4)], size=Size(B=4))
+unlisted("vocabulary-two-axes", "vocabulary split over two axes, 2 x 2, logits split (4)", embedding_head(False, "a,b"), 48, mesh=[("a", 2), ("b", 2)])
+unlisted("linear-two-ways", "linear, in features over one axis and out over the other, 2 x 2 (4)", two_ways, 56, mesh=[("a", 2), ("b", 2)])
+
+# ---- of the same kind, other blocks ----
+unlisted("cross-attention", "cross-attention by heads (4)", crossed, 48)
+unlisted("encoder-decoder", "an encoder's and a decoder's layer (4)", encoder_decoder, 240)
+unlisted("bias-by-head", "attention by heads with a bias [heads, S, S] (4)", scored("hst"), 48, **ONLY_LINALG)
+unlisted("padding-mask", "attention by heads with a padding mask [B, S] (4)", scored("bt"), 48, **ONLY_LINALG)
+unlisted("sequence-fused", "sequence parallel, fused QKV with a bias (4)", fused_qkv(32, 32, True, True, ROWS, ROWS), 48)
+unlisted("sequence-9-3", "sequence parallel, 9 query / 3 kv heads, attention (2)", attention(BY_HEADS, *ROWS), 3.1875, ranks=2, size=NINE)
+unlisted("fused-gate-up", "gate and up in one weight, cut in two (4)", fused_mlp, 48)
+unlisted("adapter", "linear in split, with an adapter of rank 16 (4)", adapted, 48.2, flops=1.01)
+unlisted("softmax-vocabulary", "softmax over a split vocabulary (4)", probabilities(False), 0.0235, **ONLY_LINALG)
+unlisted("softmax-vocabulary-named", "the same, as linalg.softmax (4)", probabilities(True), 0.0235, **ONLY_LINALG)
+unlisted("decode-cache-rows", "attention of one row, cache split by rows, B 8 (4)", cache_rows, 0.1905, size=Size(B=8), **ONLY_LINALG)
+unlisted("fused-at-run-time", "three weights split on out, concatenated, and the result cut (4)", fused_at_run_time(32), 48)
+unlisted("fused-at-run-time-grouped", "the same, 32 / 8 / 8 heads (4)", fused_at_run_time(8), 48)
+unlisted("mean", "mean of squares of a linear's result, batch split, B 8 (4)", mean_loss, 6 / 2**20, mesh=[("dp", 4)], size=Size(B=8), **ONLY_LINALG)
+unlisted("decode-grown-cache", "decode step, keys and values concatenated to the cache, B 8 (4)", grown_cache, 0.1875, size=Size(B=8), **ONLY_LINALG)
+unlisted("norm-of-features", "norm of rows whose features are split (4)", norm_of_features, 0.0118)
+unlisted("weights-and-batch", "batch split, and all weights on their first dimension over the same axis, B 8 (4)", layers(1, dict.fromkeys(ALL, "out"), ("tp", "", "")), 624, size=Size(B=8))
+unlisted("three-axes", "dp2 x ep2 x tp2, experts over one axis, their hidden units over another, B 4 (8)", lambda m: expert_axis(m, "ep", BATCH, "tp"), 48, mesh=[("dp", 2), ("ep", 2), ("tp", 2)], size=Size(B=4))
+QUERIES = {"wq": "out", "wo": "in"}
+unlisted("attention-32-2", "attention by heads, 32 / 2, wq and wo annotated (4)", attention(QUERIES, kv=2), 48, flops=1.06)
+unlisted("attention-32-1", "attention by heads, 32 / 1, wq and wo annotated (4)", attention(QUERIES, kv=1), 48, flops=1.08)
+
+# ---- of the same kind, completed from little ----
+unlisted("data-tensor-only-wq", "dp2 x tp4 layer, the batch and wq annotated, B 4 (8)", layers(1, {"wq": "out"}, BATCH), 96, **BOTH)
+unlisted("data-tensor-only-down", "dp2 x tp4 layer, the batch and down annotated, B 4 (8)", layers(1, {"down": "in"}, BATCH), 96, **BOTH)
+unlisted("layers-2-first-wq", "2 layers, wq of the first annotated (4)", first_annotated, 192)
+unlisted("mlp-two-axes-only-gate", "MLP over two axes, only gate annotated, 2 x 2 (4)", mlp({"gate": "out"}, axis="a,b"), 48, mesh=[("a", 2), ("b", 2)])
+unlisted("experts-one-gate", "4 MLPs of one input, added, the gate of the first annotated (4)", one_expert, 48)

@@ -79,6 +79,10 @@ class Tp(Form):
         types = ", ".join(v.type for v in (x, gate, up, down))
         return self.f.op(f"tp.mlp {x.name} gate({gate.name}) up({up.name}) down({down.name}) {{activation = #tp.activation_kind<silu>}} : ({types}) -> {x.type}", x.shape)
 
+    def gated(self, gate, up):
+        hidden = self.f.op(f"tp.activation silu {gate.name} : ({gate.type}) -> {gate.type}", gate.shape)
+        return self.f.op(f"arith.mulf {hidden.name}, {up.name} : {gate.type}", gate.shape)
+
     def attention(self, x, wq, wk, wv, wo, heads=None, kv=None, rotary=False, cache=None, **_):
         s = self.size
         values = [x, wq, wk, wv, wo, *(cache or [])]
@@ -109,10 +113,10 @@ class Tp(Form):
         out = Value("", (*ids.shape, table.shape[1]))
         return self.f.op(f"tp.embedding {ids.name}, {table.name} : ({ids.type}, {table.type}) -> {out.type}", out.shape)
 
-    def cache(self):
-        """Key and value cache and the position, split by heads."""
+    def cache(self, batch=""):
+        """Key and value cache and the position, split by heads; the batch over `batch`."""
         s = self.size
-        k, v = (self.input(n, (s.B, s.T, s.kv, s.E), "", "", "tp", "") for n in ("k_cache", "v_cache"))
+        k, v = (self.input(n, (s.B, s.T, s.kv, s.E), batch, "", "tp", "") for n in ("k_cache", "v_cache"))
         return [k, v, self.input("position", (s.B,), dtype="i32")]
 
 
@@ -154,9 +158,11 @@ class Linalg(Form):
         return self.pointwise("bsf->bsf", [x], "%n = arith.negf {0} : f32", "%e = math.exp %n : f32", f"%d = arith.addf {one}, %e : f32",
                               "%y = arith.divf {0}, %d : f32", "yield %y : f32")
 
+    def gated(self, gate, up):
+        return self.binary("mul", self.silu(gate), up)
+
     def mlp(self, x, gate, up, down):
-        hidden = self.binary("mul", self.silu(self.linear(x, gate)), self.linear(x, up))
-        return self.linear(hidden, down)
+        return self.linear(self.gated(self.linear(x, gate), self.linear(x, up)), down)
 
     def rotate(self, x, position=None):
         """Rotary embedding of [B, S, H, E]: angles from iotas, halves by slices."""
@@ -182,6 +188,10 @@ class Linalg(Form):
                               f"%see = arith.cmpi ule, %j, {at} : index", f"%c = arith.mulf {{0}}, {factor} : f32",
                               f"%y = arith.select %see, %c, {none} : f32", "yield %y : f32")
 
+    def scaled(self, scores, letters, scale):
+        factor = self.f.scalar(f"arith.constant {scale} : f32")
+        return self.pointwise(f"{letters}->{letters}", [scores], f"%y = arith.mulf {{0}}, {factor} : f32", "yield %y : f32")
+
     def split_heads(self, x, heads):
         b, s, d = x.shape
         return self.reshape(x, [[b], [s], [heads, d // heads]])
@@ -194,7 +204,7 @@ class Linalg(Form):
             return self.reshape(self.broadcast(x, 2, group), [[b, k, group], [t], [e]])
         return self.reshape(x, [[b, k], [t], [e]])
 
-    def attend_heads(self, q, k, v, group, named=False, position=None, bias=None):
+    def attend_heads(self, q, k, v, group, named=False, position=None, bias=None, causal=True):
         """Queries [B, S, H, E], keys and values [B, T, K, E]; the result [B, S, H * E]."""
         b, s, h, e = q.shape
         scale = e ** -0.5
@@ -205,7 +215,8 @@ class Linalg(Form):
         scores = self.named("batch_matmul", [q, self.transpose(k, [0, 2, 1])], self.zeros((n, s, t)))
         if bias:
             scores = self.reshape(bias(self.reshape(scores, [[b, h], [s], [t]])), [[b, h], [s], [t]])
-        weights = self.softmax(self.masked(scores, "nst", scale, position=position), named)
+        scores = self.masked(scores, "nst", scale, position=position) if causal else self.scaled(scores, "nst", scale)
+        weights = self.softmax(scores, named)
         o = self.named("batch_matmul", [weights, v], self.zeros((n, s, e)))
         o = self.transpose(self.reshape(o, [[b, h], [s], [e]]), [0, 2, 1, 3])
         return self.reshape(o, [[b], [s], [h, e]])
@@ -240,9 +251,9 @@ class Linalg(Form):
         sizes = list(rows.shape)
         return self.f.op(f"tensor.insert_slice {rows.name} into {cache.name}[0, {position}, 0, 0] {sizes} [1, 1, 1, 1] : {rows.type} into {cache.type}", cache.shape)
 
-    def cache(self):
+    def cache(self, batch=""):
         s = self.size
-        k, v = (self.input(n, (s.B, s.T, s.kv, s.E), "", "", "tp", "") for n in ("k_cache", "v_cache"))
+        k, v = (self.input(n, (s.B, s.T, s.kv, s.E), batch, "", "tp", "") for n in ("k_cache", "v_cache"))
         return [k, v, self.input("position", (), dtype="i32")]
 
     def embedding(self, ids, table):

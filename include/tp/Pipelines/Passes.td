@@ -53,7 +53,9 @@ def PropagateShardings : Pass<"tp-propagate-shardings", "::mlir::ModuleOp"> {
 
     Parameters and states of the same name in several entry functions are one value. A `linalg.generic` that looks up rows of a table by ids becomes
     `tp.embedding` first, whose rule lets the table be split. One that searches for the largest element and its number becomes two maxima, which can be
-    split: of the elements, and of the places where they are reached.
+    split: of the elements, and of the places where they are reached. A `linalg.softmax` becomes its two reductions, which can be split, too. A broadcast
+    and a reshape that repeat keys for their queries become one op that reads element h / g. On a mesh of several axes, a reshape that merges two
+    dimensions (batch and heads, batch and rows) moves behind its readers until it meets the one that undoes it, so that both can be split.
 
     Afterwards every function argument and result has `tp.sharding`, every op `tp.shardings` and a number `tp.value`, unique in its function.
   }];

@@ -35,6 +35,7 @@ TestModel::TestModel(Mesh meshAxes, std::vector<TestWeight> list, unsigned seed)
         shard.sharding.dims[dim].axes.push_back(mlir::StringAttr::get(&context, axis));
       shard.sharding.dims[dim].unit = weight.splits[dim].unit;
       shard.sharding.dims[dim].repeat = weight.splits[dim].repeat;
+      shard.sharding.dims[dim].outer = weight.splits[dim].outer;
     }
     cpu::Weight local{weight.name, {}, weight.type, weight.layout, 0, 0};
     for (size_t dim = 0; dim < weight.shape.size(); ++dim)
@@ -84,7 +85,7 @@ std::vector<int64_t> TestModel::coordinates(int64_t rank) const {
 std::vector<int64_t> TestModel::held(const TestWeight &weight, size_t dim, int64_t rank) const {
   TestSplit split = dim < weight.splits.size() ? weight.splits[dim] : TestSplit{};
   std::vector<int64_t> at = coordinates(rank);
-  int64_t parts = 1, part = 0, size = weight.shape[dim];
+  int64_t parts = 1, part = 0, size = weight.shape[dim] / split.outer; // of an outer part
   for (const std::string &axis : split.axes)
     for (size_t i = 0; i < mesh.size(); ++i)
       if (mesh[i].first == axis) {
@@ -104,7 +105,11 @@ std::vector<int64_t> TestModel::held(const TestWeight &weight, size_t dim, int64
   for (size_t i = 0; i < result.size() && !mine.empty(); ++i)
     if (int64_t index = *mine.begin() * split.unit + int64_t(i); index < size)
       result[i] = index;
-  return result;
+  std::vector<int64_t> all;
+  for (int64_t outer = 0; outer < split.outer; ++outer)
+    for (int64_t index : result)
+      all.push_back(index < 0 ? -1 : outer * size + index);
+  return all;
 }
 
 float TestModel::valueAt(const TestWeight &weight, const std::vector<std::vector<int64_t>> &indices, int64_t row,

@@ -14,7 +14,7 @@ namespace tp::test {
 // A split as the tests write it.
 struct TestSplit {
   std::vector<std::string> axes;
-  int64_t unit = 1, repeat = 1;
+  int64_t unit = 1, repeat = 1, outer = 1;
 };
 
 struct TestWeight {

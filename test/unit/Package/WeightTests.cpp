@@ -39,6 +39,14 @@ TEST(Weights, kvHeadsOverlapWhereTheCutFallsInsideAGroup) {
                                                {"bias", {3 * 8}, {{{"tp"}, 8, 3}}}}));
 }
 
+// A fused query/key/value weight: a rank has its share of each of the three.
+TEST(Weights, outerPartsAreSplitEachByItself) {
+  for (int64_t parts : {1, 2, 3, 5})
+    expectAllRanks(TestModel({{"tp", parts}}, {{"rows", {3 * 8, 24}, {{{"tp"}, 1, 1, 3}}, f32, Layout::panel},
+                                               {"columns", {24, 3 * 8}, {{}, {{"tp"}, 2, 1, 3}}, bf16, Layout::panel},
+                                               {"bias", {3 * 8}, {{{"tp"}, 4, 1, 3}}}}));
+}
+
 TEST(Weights, severalAxesInAnyOrder) {
   TestModel::Mesh mesh{{"dp", 2}, {"tp", 3}, {"ep", 2}};
   expectAllRanks(TestModel(mesh, {{"a", {50, 18}, {{{"tp", "dp"}}, {{"ep"}}}},
@@ -76,10 +84,10 @@ TEST(Weights, randomModels) {
       std::vector<std::string> axes{"x", "y"};
       std::shuffle(axes.begin(), axes.end(), random);
       for (int64_t dim = pick(1, 3); dim > 0; --dim) {
-        TestSplit split{{}, pick(1, 4), pick(1, 3)};
+        TestSplit split{{}, pick(1, 4), pick(1, 3), pick(1, 2)};
         for (int64_t count = pick(0, int64_t(axes.size())); count > 0; --count, axes.pop_back())
           split.axes.push_back(axes.back());
-        weight.shape.push_back(split.unit * pick(1, 12));
+        weight.shape.push_back(split.unit * split.outer * pick(1, 12));
         weight.splits.push_back(split);
       }
       weight.type = pick(0, 1) ? f32 : bf16;
