@@ -124,8 +124,7 @@ static bool mayBeLookedUp(linalg::LinalgOp op, OpOperand &operand) {
 static TensorFactors dimsOf(linalg::LinalgOp op, OpOperand &operand, ShardingRule &rule) {
   TensorFactors dims;
   bool mayRepeat = mayBeLookedUp(op, operand);
-  for (auto [expression, size] :
-       llvm::zip(op.getMatchingIndexingMap(&operand).getResults(), op.getShape(&operand))) {
+  for (auto [expression, size] : llvm::zip(op.getMatchingIndexingMap(&operand).getResults(), op.getShape(&operand))) {
     std::optional<DimFactors> repeated = repeatedFactor(expression, size, rule);
     if (repeated && mayRepeat) {
       dims.push_back(*repeated);

@@ -480,7 +480,7 @@ unlisted("fused-at-run-time-grouped", "the same, 32 / 8 / 8 heads (4)", fused_at
 unlisted("mean", "mean of squares of a linear's result, batch split, B 8 (4)", mean_loss, 6 / 2**20, mesh=[("dp", 4)], size=Size(B=8), **ONLY_LINALG)
 unlisted("decode-grown-cache", "decode step, keys and values concatenated to the cache, B 8 (4)", grown_cache, 0.1875, size=Size(B=8), **ONLY_LINALG)
 unlisted("norm-of-features", "norm of rows whose features are split (4)", norm_of_features, 0.0118)
-unlisted("weights-and-batch", "batch split, and all weights on their first dimension over the same axis, B 8 (4)", layers(1, dict.fromkeys(ALL, "out"), ("tp", "", "")), 624, size=Size(B=8))
+unlisted("weights-and-batch", "batch split, and all weights on their first dimension over the same axis, B 8 (4)", layers(1, dict.fromkeys(ALL, "out"), ("tp", "", "")), 402, size=Size(B=8))
 unlisted("three-axes", "dp2 x ep2 x tp2, experts over one axis, their hidden units over another, B 4 (8)", lambda m: expert_axis(m, "ep", BATCH, "tp"), 48, mesh=[("dp", 2), ("ep", 2), ("tp", 2)], size=Size(B=4))
 QUERIES = {"wq": "out", "wo": "in"}
 unlisted("attention-32-2", "attention by heads, 32 / 2, wq and wo annotated (4)", attention(QUERIES, kv=2), 48, flops=1.06)
