@@ -14,8 +14,7 @@ public:
       : context(context), b(context.builder), op(op), rule(rule), assignment(assignment) {}
 
   Operation *run(ArrayRef<unsigned> loops) {
-    for (unsigned input = op.getNumDpsInputs(); input-- > 0;)
-      readRepeated(input);
+    unsigned inputs = op.getNumDpsInputs();
     for (unsigned loop : loops) {
       if (llvm::any_of(op.getBody()->getOps<linalg::IndexOp>(),
                        [&](linalg::IndexOp index) { return index.getDim() == loop; }))
@@ -24,6 +23,9 @@ public:
           geometryOf(assignment.factors[loop], rule.factors[loop].size, context.mesh).padded())
         skipPadding(loop);
     }
+    // Last: the indices that it adds are the device's own.
+    while (inputs-- > 0)
+      readRepeated(inputs);
     return op;
   }
 

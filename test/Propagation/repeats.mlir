@@ -82,3 +82,24 @@ func.func @written_so(%q: tensor<9x4xf32> {tp.sharding = #tp.sharding<@mesh, [{"
   } -> tensor<9x4xf32>
   return %y : tensor<9x4xf32>
 }
+
+// -----
+
+// The body asks where it is, and looks up keys in the device's own part.
+#q3 = affine_map<(h, e) -> (h, e)>
+#k3 = affine_map<(h, e) -> (h floordiv 3, e)>
+tp.mesh @mesh <["a" = 4, "b" = 2]>
+// LOCAL-LABEL: func.func @asks_where_it_is
+// LOCAL: tensor.extract
+func.func @asks_where_it_is(%k: tensor<2x3xf32>) -> (tensor<6x3xf32> {tp.sharding = #tp.sharding<@mesh, [{"a"}, {"b"}]>}) {
+  %e = tensor.empty() : tensor<6x3xf32>
+  %y = linalg.generic {indexing_maps = [#k3, #q3], iterator_types = ["parallel", "parallel"]} ins(%k : tensor<2x3xf32>) outs(%e : tensor<6x3xf32>) {
+  ^bb0(%a: f32, %c: f32):
+    %i = linalg.index 1 : index
+    %w = arith.index_cast %i : index to i32
+    %f = arith.sitofp %w : i32 to f32
+    %p = arith.addf %a, %f : f32
+    linalg.yield %p : f32
+  } -> tensor<6x3xf32>
+  return %y : tensor<6x3xf32>
+}
