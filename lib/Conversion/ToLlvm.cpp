@@ -32,28 +32,27 @@ struct ApproximateMath : PassWrapper<ApproximateMath, OperationPass<ModuleOp>> {
   }
 };
 
-// Masked loads and stores of bf16 as i16: without AVX-512 the code generator takes them apart, and would convert each
-// element by a library call.
-struct MaskBf16AsInteger : PassWrapper<MaskBf16AsInteger, OperationPass<ModuleOp>> {
-  MLIR_DEFINE_EXPLICIT_INTERNAL_INLINE_TYPE_ID(MaskBf16AsInteger)
-  StringRef getArgument() const override { return "tp-mask-bf16-as-integer"; }
-  StringRef getDescription() const override { return "masked loads and stores of bf16 as i16"; }
+// A CPU without bf16 only moves it: as i16. Where the code generator takes a vector of bf16 apart (masked loads and
+// stores, shuffles), it would convert each element by a library call.
+struct Bf16AsInteger : PassWrapper<Bf16AsInteger, OperationPass<ModuleOp>> {
+  MLIR_DEFINE_EXPLICIT_INTERNAL_INLINE_TYPE_ID(Bf16AsInteger)
+  StringRef getArgument() const override { return "tp-bf16-as-integer"; }
+  StringRef getDescription() const override { return "bf16 as i16"; }
   void runOnOperation() override {
-    getOperation().walk([](Operation *op) {
-      OpBuilder b(op);
-      auto integers = [&](Type type) { return cast<VectorType>(type).clone(b.getI16Type()); };
-      auto isBf16 = [](Type type) { return cast<VectorType>(type).getElementType().isBF16(); };
-      if (auto load = dyn_cast<LLVM::MaskedLoadOp>(op); load && isBf16(load.getType())) {
-        Value zero = LLVM::ZeroOp::create(b, load.getLoc(), integers(load.getType()));
-        Value loaded = LLVM::MaskedLoadOp::create(b, load.getLoc(), zero.getType(), load.getData(), load.getMask(),
-                                                  zero, load.getAlignmentAttr());
-        load.getRes().replaceAllUsesWith(LLVM::BitcastOp::create(b, load.getLoc(), load.getType(), loaded));
-        load.erase();
-      } else if (auto store = dyn_cast<LLVM::MaskedStoreOp>(op); store && isBf16(store.getValue().getType())) {
-        store.getValueMutable().assign(
-            LLVM::BitcastOp::create(b, store.getLoc(), integers(store.getValue().getType()), store.getValue()));
-      }
+    AttrTypeReplacer replacer;
+    replacer.addReplacement([](BFloat16Type type) -> Type { return IntegerType::get(type.getContext(), 16); });
+    replacer.addReplacement([](FloatAttr attribute) -> Attribute {
+      if (!attribute.getType().isBF16())
+        return attribute;
+      return IntegerAttr::get(IntegerType::get(attribute.getContext(), 16), attribute.getValue().bitcastToAPInt());
     });
+    replacer.addReplacement([](DenseFPElementsAttr attribute) -> Attribute {
+      if (!attribute.getElementType().isBF16())
+        return attribute;
+      return attribute.bitcast(IntegerType::get(attribute.getContext(), 16));
+    });
+    replacer.recursivelyReplaceElementsIn(getOperation(), /*replaceAttrs=*/true, /*replaceLocs=*/false,
+                                          /*replaceTypes=*/true);
   }
 };
 
@@ -88,7 +87,8 @@ void addCpuToLlvmPasses(OpPassManager &manager, bool nativeBf16) {
   function.useBarePtrCallConv = true;
   manager.addPass(createConvertFuncToLLVMPass(function));
   manager.addPass(createReconcileUnrealizedCastsPass());
-  manager.addPass(std::make_unique<MaskBf16AsInteger>());
+  if (!nativeBf16)
+    manager.addPass(std::make_unique<Bf16AsInteger>());
   manager.addPass(createCanonicalizerPass());
 }
 

@@ -10,6 +10,7 @@ from pathlib import Path
 # first: it makes test/reference importable
 from common import Expected, Suite, compile_model, expect, expect_tokens, parse_ids, run, run_ok
 
+import random_gguf
 import random_llama
 
 FORBIDDEN = re.compile(r"mlir|llvm|clang|python|torch", re.IGNORECASE)
@@ -59,6 +60,14 @@ def shared_objects(path: Path) -> list[Path]:
     output = run_ok(["ldd", path]).stdout
     expect("not found" not in output, f"missing libraries: {output}")
     return [Path(match) for match in re.findall(r"(/\S+) \(0x", output)]
+
+
+def check_symbols(suite, model, cpu):
+    """The program calls no library: where a CPU has no instruction, it has code of its own."""
+    for degree in (1, 3, 4):
+        with suite.package(model, "--mesh", f"tp={degree}", "--dtype", "bf16", "--max-seq", "64", "--cpu", cpu) as package:
+            nm = run_ok(["/usr/lib/llvm-22/bin/llvm-nm", "-D", "--undefined-only", package / "program.so"])
+            expect(not nm.stdout.strip(), f"tp={degree}: program.so calls {nm.stdout.split()[1::2]}")
 
 
 def check_libraries(suite, package):
@@ -141,6 +150,10 @@ def main():
             random_llama.write(name, directory)
             flags = ["--mesh", mesh, "--max-seq", "256", "--batch", "2"]
             suite.check(f"same bytes {name} {mesh}", check_same_bytes, suite, directory, flags)
+        gguf = suite.scratch / "random.gguf"
+        random_gguf.write(gguf)
+        for cpu in ("x86-64-v3", "cascadelake", "znver4"):
+            suite.check(f"no library is called on {cpu}", check_symbols, suite, gguf, cpu)
         suite.check("same bytes real model", check_same_bytes, suite, suite.model, REAL)
         with suite.case("compile and run"), suite.package(suite.model, *REAL) as package:
             suite.check("no paths in the package", check_no_paths, suite, package)
