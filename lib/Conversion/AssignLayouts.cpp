@@ -114,6 +114,12 @@ LogicalResult AssignLayouts::checkOps() {
                                                 : false;
     if (isa<tensor::ExtractSliceOp>(op) || isJoin(op) ? !rows : !isSupported(op) && !token)
       return op->emitError() << "no " << shown() << " lowering for op '" << op->getName() << "'";
+    // The code of a kernel grows with the size of a head.
+    constexpr int64_t kMostHeadElements = 1024;
+    if (isa<SdpaOp, RopeOp, RelativeScoresOp>(op))
+      if (int64_t size = cast<ShapedType>(op->getOperand(0).getType()).getShape().back(); size > kMostHeadElements)
+        return op->emitError() << "no " << shown() << " lowering for heads of " << size
+                               << " elements: expected at most " << kMostHeadElements;
     if (auto sdpa = dyn_cast<SdpaOp>(op); sdpa && sdpa.getValue().getType() != sdpa.getKey().getType())
       return op->emitError() << "no " << shown() << " lowering for values of another type than the keys', "
                              << sdpa.getValue().getType() << " and " << sdpa.getKey().getType();

@@ -17,7 +17,7 @@ using namespace tp;
 using namespace tp::fuzz;
 
 StringRef tp::fuzz::nameOf(Outcome outcome) {
-  static const char *const names[] = {"agrees", "rejected", "mismatch", "failed", "crashed", "timed out"};
+  static const char *const names[] = {"agrees", "mismatch", "failed", "crashed", "timed out"};
   return names[static_cast<int>(outcome)];
 }
 

@@ -6,12 +6,13 @@
 #include <optional>
 #include <poll.h>
 #include <sys/resource.h>
+#include <sys/time.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 using namespace tp::fuzz;
 
-static constexpr unsigned kSeconds = 20;          // of a case
+static constexpr unsigned kSeconds = 20;          // of a case, on the CPU: other work on the machine does not count
 static constexpr rlim_t kBytes = rlim_t(4) << 30; // of a child's address space
 static constexpr int64_t kCasesPerChild = 64;
 
@@ -69,10 +70,12 @@ static Child start(int64_t begin, int64_t end, mlir::MLIRContext &context,
     _exit(1);
   rlimit limit{kBytes, kBytes};
   setrlimit(RLIMIT_AS, &limit);
-  for (int signal : {SIGSEGV, SIGABRT, SIGBUS, SIGFPE, SIGILL, SIGALRM})
+  for (int signal : {SIGSEGV, SIGABRT, SIGBUS, SIGFPE, SIGILL, SIGALRM, SIGPROF})
     std::signal(signal, SIG_DFL);
   for (int64_t i = begin; i < end; ++i) {
-    alarm(kSeconds);
+    itimerval seconds{{0, 0}, {kSeconds, 0}};
+    setitimer(ITIMER_PROF, &seconds, nullptr);
+    alarm(10 * kSeconds); // of one that waits
     writeResult(ends[1], runProgram(generateCase(i), context));
   }
   _exit(0);
@@ -98,7 +101,7 @@ static void finish(Child &child, llvm::function_ref<void(int64_t, const Result &
   if (child.next == child.end)
     return;
   Result result;
-  bool isAlarm = WIFSIGNALED(status) && WTERMSIG(status) == SIGALRM;
+  bool isAlarm = WIFSIGNALED(status) && (WTERMSIG(status) == SIGALRM || WTERMSIG(status) == SIGPROF);
   result.outcome = isAlarm ? Outcome::TimedOut : Outcome::Crashed;
   if (WIFSIGNALED(status) && !isAlarm)
     result.message = std::string("by the signal ") + strsignal(WTERMSIG(status));

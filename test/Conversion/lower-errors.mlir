@@ -110,3 +110,11 @@ func.func @g(%x: tensor<3xf32> {tp.input = "x"}, %w: tensor<3xf32> {tp.parameter
   %0 = arith.addf %x, %w : tensor<3xf32>
   return %0 : tensor<3xf32>
 }
+
+// -----
+
+func.func @f(%q: tensor<1x1x1x2048xf32> {tp.input = "q"}, %k: tensor<1x4x1x2048xf32> {tp.input = "k"}) -> (tensor<1x1x1x2048xf32> {tp.output = "y"}) attributes {tp.entry = "f"} {
+  // expected-error @+1 {{no CPU lowering for heads of 2048 elements: expected at most 1024}}
+  %0 = tp.sdpa %q, %k, %k {group = 1, scale = 1.0 : f64} : (tensor<1x1x1x2048xf32>, tensor<1x4x1x2048xf32>, tensor<1x4x1x2048xf32>) -> tensor<1x1x1x2048xf32>
+  return %0 : tensor<1x1x1x2048xf32>
+}
