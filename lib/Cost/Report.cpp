@@ -98,13 +98,18 @@ std::string tp::toJson(const std::vector<CollectiveUse> &uses, const std::vector
     for (const Alternative &way : use.alternatives)
       json.back()["alternatives"].push_back({{"operands", way.operands}, {"bytes", way.bytes}, {"chosen", way.chosen}});
   }
+  // With the keys of a collective that moves nothing, so that a reader may add up all entries.
   for (const IdleRanks &each : idle)
     json.push_back({{"entry", each.entry},
                     {"function", each.function},
                     {"kind", "idle"},
                     {"axes", each.axes},
-                    {"ranks", each.ranks},
-                    {"arguments", each.arguments}});
+                    {"group_size", each.ranks.size()},
+                    {"count", 0},
+                    {"bytes", 0},
+                    {"op", "func.func"},
+                    {"operand", llvm::join(each.arguments, ", ")},
+                    {"ranks", each.ranks}});
   return json.dump(1) + "\n";
 }
 

@@ -40,10 +40,9 @@ LogicalResult tp::verifySharding(Operation *op, ShardingAttr sharding, Type type
   MeshAttr mesh = lookupMesh(op, name);
   if (!mesh)
     return op->emitOpError() << where << "sharding names mesh " << name << ", which does not exist";
-  bool fitsMesh = llvm::all_of(axesOf(sharding), [&](StringAttr axis) { return mesh.sizeOf(axis).has_value(); });
   auto emit = [&] {
     InFlightDiagnostic error = op->emitOpError() << where;
-    if (!fitsMesh)
+    if (!llvm::all_of(axesOf(sharding), [&](StringAttr axis) { return mesh.sizeOf(axis).has_value(); }))
       noteMesh(error, op, name);
     return error;
   };

@@ -12,25 +12,11 @@ std::string shapeText(llvm::ArrayRef<int64_t> shape) {
   return text + "]";
 }
 
-// The rank's row-major index over `axes`, in the order given.
-static int64_t positionOf(llvm::ArrayRef<mlir::StringAttr> axes, MeshAttr mesh, int64_t rank) {
-  int64_t position = 0;
-  for (mlir::StringAttr axis : axes) {
-    int64_t stride = 1;
-    size_t i = mesh.getAxes().size();
-    while (mesh.getAxes()[i - 1] != axis)
-      stride *= mesh.getSizes()[--i];
-    int64_t size = mesh.getSizes()[i - 1];
-    position = position * size + rank / stride % size;
-  }
-  return position;
-}
-
 Slice sliceOf(llvm::ArrayRef<int64_t> shape, const Sharding &sharding, MeshAttr mesh, int64_t rank) {
   Slice slice;
   for (auto [split, size] : llvm::zip_equal(sharding.dims, shape)) {
     Geometry geometry = geometryOf(split, size, mesh);
-    int64_t position = positionOf(split.axes, mesh, rank);
+    int64_t position = partAt(rank, mesh.getAxes(), split.axes, mesh);
     slice.push_back({std::min(geometry.start(position), size / split.outer), geometry.valid(position), split.outer});
   }
   return slice;
