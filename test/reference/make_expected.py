@@ -7,6 +7,7 @@ python make_expected.py MODEL.gguf --out build/test
 """
 
 import argparse
+import fcntl
 import hashlib
 import json
 import os
@@ -39,12 +40,18 @@ def is_current(out: Path, key: str) -> bool:
 
 
 def make(model_path, out) -> None:
-    out = Path(out)
+    """Once, whoever asks: suites run side by side."""
+    Path(out).mkdir(parents=True, exist_ok=True)
+    with open(Path(out) / "expected.lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        make_alone(model_path, Path(out))
+
+
+def make_alone(model_path, out: Path) -> None:
     key = digest(model_path)
     if is_current(out, key):
         print("expected results are up to date")
         return
-    out.mkdir(parents=True, exist_ok=True)
     (out / "expected.json").unlink(missing_ok=True)
     model = llama.load(model_path)
     record = {}
