@@ -108,7 +108,7 @@ LogicalResult AssignLayouts::checkOps() {
     return success();
   };
   WalkResult result = getOperation().walk([&](Operation *op) -> WalkResult {
-    bool token = target == "cuda" && isa<TopPairsOp, BestIndexOp>(op);
+    bool token = target == "cuda" && isa<TopPairsOp, BestIndexOp, SampleOp>(op);
     bool rows = isa<tensor::ExtractSliceOp>(op) ? target == "cuda" && viewOffset(op)
                 : isJoin(op)                    ? target == "cuda" && canJoin(op)
                                                 : false;

@@ -142,6 +142,17 @@ LogicalResult BestIndexOp::verify() {
   return success();
 }
 
+LogicalResult SampleOp::verify() {
+  auto logits = cast<RankedTensorType>(getLogits().getType()),
+       settings = cast<RankedTensorType>(getSettings().getType());
+  auto type = cast<RankedTensorType>(getType());
+  if (logits.getRank() != 2 || settings.getRank() != 2 || settings.getDimSize(1) != 4 || type.getRank() != 1 ||
+      settings.getDimSize(0) != logits.getDimSize(0) || type.getDimSize(0) != logits.getDimSize(0))
+    return emitOpError() << "(C1) expected [B, V], [B, 4] and [B], found " << logits << ", " << settings << " and "
+                         << type;
+  return success();
+}
+
 // Ops between whole dimensions and shards of them.
 static LogicalResult verifyDimOp(Operation *op, FlatSymbolRefAttr name, SplitAttr split, int64_t dim, int64_t size,
                                  ValueRange wholes, ValueRange shards) {

@@ -96,31 +96,35 @@ ActivationKindAttr ModelImporter::activation() const {
 
 //===-- entries -----------------------------------------------------------------------------------------------===//
 
-// The large and the small chunk, and the cache's length: large chunks for long prompts, small ones for what is left;
-// the cache ends with a whole chunk.
-std::pair<int64_t, int64_t> ModelImporter::planRows() {
+// The chunks' rows, and the cache's length: large chunks for long prompts, smaller ones for what is left; the cache
+// ends with a whole chunk.
+ModelImporter::Chunks ModelImporter::planRows() {
   int64_t limit = positionLimit();
   if (limit && options.maxSeq > limit)
     fail("--max-seq " + std::to_string(options.maxSeq) + " is above the " + std::to_string(limit) +
          " positions that the model has learned");
   maxSeq = options.maxSeq ? options.maxSeq : std::min<int64_t>(config.contextLength, 2048);
   int64_t small = limit ? std::min<int64_t>(16, limit) : 16;
-  int64_t large = std::min<int64_t>(128, llvm::alignTo(maxSeq, small));
+  // Chunks above 128 rows hold whole ones of 128.
+  int64_t step = std::min(options.prefillChunk, maxSeq) > 128 ? 128 : small;
+  int64_t large = std::min<int64_t>(options.prefillChunk, llvm::alignTo(maxSeq, step));
   if (limit && large > limit)
-    large = llvm::alignDown(limit, small);
+    large = llvm::alignDown(limit, step);
   maxSeq = llvm::alignTo(maxSeq, large);
   if (limit && maxSeq > limit)
     maxSeq = llvm::alignDown(limit, large);
   cacheType = tensor({batch, maxSeq, config.kvHeads, config.headDim}, weightType);
-  return {large, small};
+  return {large, std::min<int64_t>(large, 128), small};
 }
 
 ImportedModel ModelImporter::run() {
-  auto [large, small] = planRows();
+  auto [large, middle, small] = planRows();
   addEntry("decode", 1, Head::LastRow);
   addEntry("prefill", large, Head::LastRow);
-  addEntry("score", large, Head::AllRows);
-  if (large != small)
+  addEntry("score", middle, Head::AllRows);
+  if (middle != large)
+    addEntry("prefill", middle, Head::LastRow);
+  if (small != middle)
     addEntry("prefill", small, Head::LastRow);
   return {std::move(module), maxSeq};
 }

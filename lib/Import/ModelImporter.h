@@ -115,7 +115,10 @@ protected:
 
 private:
   struct Signature;
-  std::pair<int64_t, int64_t> planRows();
+  struct Chunks {
+    int64_t large, middle, small;
+  };
+  Chunks planRows();
   std::string layerName(int64_t n, int64_t rows) const;
   void addLayer(int64_t n, int64_t rows);
   mlir::func::CallOp callLayer(mlir::Value x, int64_t n, int64_t rows, const Arguments &arguments);

@@ -98,9 +98,9 @@ void Generation::startDecoder(Worker &worker) {
 }
 
 std::string Generation::entryName(const char *name) const {
-  const std::string token = std::string(name) + "_token";
+  const std::string token = std::string(name) + (request.sampling.temperature == 0 ? "_token" : "_sample");
   for (const Entry &entry : manifest.entries)
-    if (entry.name == token && request.sampling.temperature == 0)
+    if (entry.name == token)
       return token;
   return name;
 }
@@ -133,6 +133,7 @@ void Generation::fillChunk(Worker &worker, const Entry &entry, int64_t start) {
   int32_t *position = worker.data<int32_t>(*entry.input("position"));
   const Tensor *lastTensor = entry.input("last");
   fillPositions(worker, entry, [start](size_t) { return start; });
+  fillSampling(worker, entry, [](size_t) { return 0; });
   for (int64_t slot = 0; slot < manifest.batch; ++slot) {
     int64_t real = std::clamp<int64_t>(lengthOf(slot) - start, 0, entry.rows);
     int32_t *row = tokens + slot * entry.rows;
@@ -154,6 +155,15 @@ void Generation::fillPositions(Worker &worker, const Entry &entry, const std::fu
   for (size_t slot = 0; slot < size_t(manifest.batch); ++slot)
     for (int64_t row = 0; row < entry.rows; ++row)
       *positions++ = int32_t(first(slot) + row);
+}
+
+// What the package draws each sequence's token number step(slot) with.
+void Generation::fillSampling(Worker &worker, const Entry &entry, const std::function<int64_t(size_t)> &step) {
+  const Tensor *tensor = entry.input("sampling");
+  if (!tensor)
+    return;
+  for (size_t slot = 0; slot < samplers.size(); ++slot)
+    std::ranges::copy(samplers[slot].settings(step(slot)), worker.data<int32_t>(*tensor) + 4 * slot);
 }
 
 // Takes the first token of the sequences whose prompt ends in this chunk.
@@ -197,7 +207,8 @@ void Generation::choose(Worker &worker, const Entry &entry, int64_t sequence, in
     return accept(worker, sequence, chosen);
   }
   const float *logits = worker.data<float>(*entry.output("logits")) + row * vocab;
-  accept(worker, sequence, samplers[size_t(sequence)].next({logits, size_t(vocab)}));
+  const int64_t step = int64_t(result.sequences[size_t(sequence)].tokens.size());
+  accept(worker, sequence, samplers[size_t(sequence)].choose({logits, size_t(vocab)}, step));
 }
 
 void Generation::accept(Worker &worker, int64_t sequence, int32_t token) {
@@ -267,6 +278,7 @@ void Generation::fillStep(Worker &worker, const Entry &entry) {
   int32_t *position = worker.data<int32_t>(*entry.input("position"));
   auto next = [&](size_t slot) { return std::min<int64_t>(view.position[slot], manifest.maxSeq - 1); };
   fillPositions(worker, entry, next);
+  fillSampling(worker, entry, [&](size_t slot) { return view.position[slot] - startOf(int64_t(slot)) + 1; });
   for (size_t slot = 0; slot < view.feeds.size(); ++slot) {
     // A finished sequence runs along: it writes behind its own end, where nobody reads.
     tokens[slot] = view.feeds[slot].token;

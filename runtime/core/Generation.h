@@ -34,11 +34,12 @@ private:
 
   void encode(Worker &worker);
   void startDecoder(Worker &worker);
-  // Greedy choices may be made by the package itself, which then returns tokens instead of logits.
+  // A package may choose itself, and then returns tokens instead of logits.
   std::string entryName(const char *name) const;
   void prefill(Worker &worker);
   void fillChunk(Worker &worker, const Entry &entry, int64_t start);
   void fillPositions(Worker &worker, const Entry &entry, const std::function<int64_t(size_t slot)> &first);
+  void fillSampling(Worker &worker, const Entry &entry, const std::function<int64_t(size_t slot)> &step);
   void fillEncoder(Worker &worker, const Entry &entry);
   void harvestChunk(Worker &worker, const Entry &entry, int64_t start);
   void keepOutput(Worker &worker, const Tensor &tensor, const Entry &entry, int64_t start);

@@ -73,7 +73,8 @@ Tensor parseTensor(const JsonReader &reader, int64_t arenaBytes) {
 
 Entry parseEntry(const JsonReader &reader, const Manifest &manifest) {
   Entry entry;
-  entry.name = reader.at("name").oneOf({"prefill", "decode", "score", "encode", "prefill_token", "decode_token"});
+  entry.name = reader.at("name").oneOf(
+      {"prefill", "decode", "score", "encode", "prefill_token", "decode_token", "prefill_sample", "decode_sample"});
   entry.symbol = reader.at("symbol").string();
   entry.rows = reader.at("rows").integer(1, manifest.maxSeq);
   auto tensors = [&](const char *key, std::vector<Tensor> &list) {

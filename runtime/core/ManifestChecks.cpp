@@ -142,7 +142,10 @@ void checkEntry(const Entry &entry, const Manifest &manifest, const JsonReader &
     checkTensor(entry.input("length"), "length", ElementType::i32, {batch}, inputs);
   if (entry.name.starts_with("prefill"))
     checkTensor(entry.input("last"), "last", ElementType::i32, {batch}, inputs);
-  if (entry.name.ends_with("_token"))
+  bool draws = entry.name.ends_with("_sample");
+  if (draws)
+    checkTensor(entry.input("sampling"), "sampling", ElementType::i32, {batch, 4}, inputs);
+  if (draws || entry.name.ends_with("_token"))
     return checkTensor(entry.output("token"), "token", ElementType::i32, {batch}, outputs);
   auto shape = entry.name == "score" ? std::vector<int64_t>{batch, rows, vocab} : std::vector<int64_t>{batch, vocab};
   checkTensor(entry.output("logits"), "logits", ElementType::f32, shape, outputs);

@@ -3,7 +3,11 @@
 #include "core/Error.h"
 
 #include <algorithm>
+#include <bit>
 #include <cmath>
+#include <functional>
+#include <limits>
+#include <numbers>
 
 namespace tp::rt {
 
@@ -24,33 +28,54 @@ int32_t argmax(std::span<const float> logits) {
   return int32_t(std::find(logits.begin(), logits.end(), highest) - logits.begin());
 }
 
-Sampler::Sampler(const Sampling &sampling, int64_t index, int64_t vocabSize) : sampling(sampling) {
-  std::seed_seq seeds{uint32_t(sampling.seed), uint32_t(sampling.seed >> 32), uint32_t(index)};
-  random.seed(seeds);
-  if (sampling.temperature > 0)
+Sampler::Sampler(const Sampling &sampling, int64_t index, int64_t vocabSize) : sampling(sampling), index(index) {
+  if (sampling.temperature > 0) {
     candidates.reserve(size_t(vocabSize));
+    weights.reserve(size_t(vocabSize));
+  }
 }
 
-int32_t Sampler::next(std::span<const float> logits) {
+// The generator SplitMix64 (Steele, Lea, Flood 2014): a bijection that mixes all bits.
+static uint64_t mix(uint64_t x) {
+  x += 0x9e3779b97f4a7c15u;
+  x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9u;
+  x = (x ^ (x >> 27)) * 0x94d049bb133111ebu;
+  return x ^ (x >> 31);
+}
+
+// In [0, 1), of 24 bits: what a float holds.
+float Sampler::draw(int64_t step) const {
+  return float(mix(mix(mix(sampling.seed) + uint64_t(index)) + uint64_t(step)) >> 40) * 0x1p-24f;
+}
+
+std::array<int32_t, 4> Sampler::settings(int64_t step) const {
+  // As floats neither infinite nor zero.
+  auto bits = [](double x) {
+    using Float = std::numeric_limits<float>;
+    return std::bit_cast<int32_t>(float(std::clamp<double>(x, Float::min(), Float::max())));
+  };
+  return {bits(std::numbers::log2e / sampling.temperature),
+          int32_t(std::min<int64_t>(sampling.topK, std::numeric_limits<int32_t>::max())), bits(sampling.topP),
+          std::bit_cast<int32_t>(draw(step))};
+}
+
+int32_t Sampler::choose(std::span<const float> logits, int64_t step) {
   int32_t best = argmax(logits);
   if (sampling.temperature <= 0)
     return best;
   collect(logits, logits[size_t(best)]);
-  if (sampling.topP < 1)
-    keepNucleus();
-  double total = 0;
-  for (auto &[weight, token] : candidates)
-    total += weight;
-  double point = double(random() >> 11) * 0x1p-53 * total;
+  keepLikeliest();
+  keepNucleus();
+  double point = double(draw(step)) * total();
   for (auto &[weight, token] : candidates) {
     point -= weight;
     if (point < 0)
       return token;
   }
-  return best; // rounding used up the weights
+  return candidates.back().second; // rounding used up the weights
 }
 
-// Weights relative to the most likely token, whose weight is 1; the K most likely when K is set.
+// Weights relative to the most likely token, whose weight is 1.
 void Sampler::collect(std::span<const float> logits, float highest) {
   candidates.clear();
   for (size_t i = 0; i < logits.size(); ++i) {
@@ -58,31 +83,47 @@ void Sampler::collect(std::span<const float> logits, float highest) {
     if (weight > 0) // neither -inf nor NaN
       candidates.emplace_back(weight, int32_t(i));
   }
-  auto likelier = [](const auto &a, const auto &b) {
-    return a.first != b.first ? a.first > b.first : a.second < b.second;
-  };
-  if (sampling.topK > 0 && size_t(sampling.topK) < candidates.size()) {
-    std::nth_element(candidates.begin(), candidates.begin() + sampling.topK, candidates.end(), likelier);
-    candidates.resize(size_t(sampling.topK));
-    std::sort(candidates.begin(), candidates.end(), likelier);
-  }
+}
+
+double Sampler::total() const {
+  double sum = 0;
+  for (auto &[weight, token] : candidates)
+    sum += weight;
+  return sum;
+}
+
+void Sampler::dropBelow(double least) {
+  std::erase_if(candidates, [&](const auto &candidate) { return candidate.first < least; });
+}
+
+void Sampler::keepLikeliest() {
+  if (sampling.topK == 0 || size_t(sampling.topK) >= candidates.size())
+    return;
+  weights.clear();
+  for (auto &[weight, token] : candidates)
+    weights.push_back(weight);
+  auto last = weights.begin() + (sampling.topK - 1);
+  std::nth_element(weights.begin(), last, weights.end(), std::greater());
+  dropBelow(*last);
 }
 
 // The most likely tokens that together reach topP.
 void Sampler::keepNucleus() {
-  double total = 0;
-  for (auto &[weight, token] : candidates)
-    total += weight;
+  if (sampling.topP >= 1)
+    return;
+  double all = total();
   // All tokens below this weight together stay under 1 - topP: none of them is needed, and most need no sorting.
-  double least = (1 - sampling.topP) * total / double(candidates.size());
-  std::erase_if(candidates, [&](const auto &candidate) { return candidate.first < least && candidate.first < 1; });
-  std::sort(candidates.begin(), candidates.end(),
-            [](const auto &a, const auto &b) { return a.first != b.first ? a.first > b.first : a.second < b.second; });
+  double least = std::min((1 - sampling.topP) * all / double(candidates.size()), 1.0);
+  weights.clear();
+  for (auto &[weight, token] : candidates)
+    if (weight >= least)
+      weights.push_back(weight);
+  std::sort(weights.begin(), weights.end(), std::greater());
   double sum = 0;
   size_t kept = 0;
-  while (kept < candidates.size() && (kept == 0 || sum < sampling.topP * total))
-    sum += candidates[kept++].first;
-  candidates.resize(kept);
+  while (kept < weights.size() && (kept == 0 || sum < sampling.topP * all))
+    sum += weights[kept++];
+  dropBelow(weights[kept - 1]);
 }
 
 } // namespace tp::rt

@@ -407,3 +407,27 @@ func.func @f(%x: tensor<4x6xf32>, %z: tensor<4x9xf32>) {
   %y:2 = tp.reduce_scatter sum %x, %z dim 1 of 6 split <{"tp"}> on @mesh : tensor<4x6xf32>, tensor<4x9xf32> -> tensor<4x2xf32>, tensor<4x2xf32>
   return
 }
+
+// -----
+
+func.func @f(%x: tensor<2x9xf32>) {
+  // expected-error @+1 {{(C3) expected [B, V] and [B, P, 2], found 'tensor<2x9xf32>' and 'tensor<2x4x3xi32>'}}
+  %p = tp.top_pairs %x : tensor<2x9xf32> -> tensor<2x4x3xi32>
+  return
+}
+
+// -----
+
+func.func @f(%p: tensor<2x4x2xi32>) {
+  // expected-error @+1 {{(C1) expected [B, P, 2] and [B], found 'tensor<2x4x2xi32>' and 'tensor<3xi32>'}}
+  %t = tp.best_index %p : tensor<2x4x2xi32> -> tensor<3xi32>
+  return
+}
+
+// -----
+
+func.func @f(%x: tensor<2x9xf32>, %s: tensor<2x3xi32>) {
+  // expected-error @+1 {{(C1) expected [B, V], [B, 4] and [B], found 'tensor<2x9xf32>', 'tensor<2x3xi32>' and 'tensor<2xi32>'}}
+  %t = tp.sample %x with %s : tensor<2x9xf32>, tensor<2x3xi32> -> tensor<2xi32>
+  return
+}

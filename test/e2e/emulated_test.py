@@ -59,6 +59,7 @@ class Both:
         found = parse_ids(run_ok(command(self.suite, self.gpu, prompt, *flags), TIMEOUT, env=env).stdout)
         expect(len(expected[0]) == TOKENS, f"expected {TOKENS} tokens from the CPU, found {len(expected[0])}")
         expect_tokens(found, expected, "tokens")
+        return found[0]
 
     def logits(self, prompt, devices, tolerance):
         """Of all positions, within an absolute + relative tolerance of the CPU's."""
@@ -97,6 +98,36 @@ def test_random(suite, model):
         for dtype, devices in (("f32", 1), ("bf16", ranks)):
             title = f"random {dtype} tp={ranks}, {devices} GPUs"
             suite.check(title, check_random, suite, model, ranks, devices, dtype)
+
+
+SAMPLING = [
+    {"--temperature": 1},
+    {"--temperature": 3, "--top-k": 5, "--seed": 8},
+    {"--temperature": 2, "--top-p": 0.7, "--seed": 9},
+    {"--temperature": 1.5, "--top-k": 40, "--top-p": 0.8, "--seed": 10},
+    {"--temperature": 1e-9, "--top-p": 1e-50, "--seed": 11},
+    {"--temperature": 1e9, "--top-k": 1000000, "--seed": 12},
+]
+
+
+def check_sampling(suite, ranks, vocab):
+    """Two sequences of a batch; the device draws what the host draws, and moves no logits to it."""
+    model = suite.scratch / "inputs" / f"vocab{vocab}.gguf"
+    if not model.exists():
+        random_gguf.write(model, vocab=vocab)
+    both = Both(suite, model, "sampling", "--mesh", f"tp={ranks}", "--batch", 2, "--max-seq", 64)
+    names = {entry["name"] for entry in json.loads((both.gpu / "manifest.json").read_text())["entries"]}
+    expect({"prefill_sample", "decode_sample"} <= names, f"found the entries {sorted(names)}")
+    drawn = set()
+    for sampling in SAMPLING:
+        flags = ["--ignore-eos", *(part for pair in sampling.items() for part in pair), "--prompt-ids", "7,70"]
+        drawn.add(tuple(both.tokens([5, 17, 42, 1, 9], 1, *flags)))
+    expect(len(drawn) == len(SAMPLING), f"expected {len(SAMPLING)} different texts, found {len(drawn)}")
+
+
+def test_sampling(suite):
+    for ranks, vocab in ((1, 101), (3, 3001)):
+        suite.check(f"sampling from {vocab}, tp={ranks}", check_sampling, suite, ranks, vocab)
 
 
 def check_overlap(suite, model, ranks, dtype):
@@ -287,27 +318,11 @@ def check_bare_package(suite):
     expect(names == ["kernels.sm_80.ptx", "kernels.sm_90.ptx"], f"expected PTX for both archs, found {names}")
 
 
-LLAMA_8B = llama.Config(
-    vocab_size=128256,
-    hidden_size=4096,
-    layers=32,
-    heads=32,
-    kv_heads=8,
-    head_dim=128,
-    intermediate_size=14336,
-    norm_eps=1e-5,
-    rope_base=500000.0,
-    max_positions=8192,
-    interleaved=False,
-    tied=False,
-)
-
-
 def check_bare_shape(suite):
     """A shape without weights is compiled to the end; what each GPU needs is known."""
     directory = suite.scratch / "8b"
     directory.mkdir()
-    hf_files.write_json(directory / "config.json", hf_files.config_json(LLAMA_8B, "bf16", 128000, 128001))
+    hf_files.write_json(directory / "config.json", hf_files.config_json(llama.LLAMA3_8B, "bf16", 128000, 128001))
     said = compile_bare(suite, directory, "--stop-after", "lower")
     expect("weights 8031." in said, f"expected 8,031 MB of weights on each GPU, found: {said}")
 
@@ -330,6 +345,7 @@ def main():
         test_faults(suite, model)
         test_no_nvidia_software(suite)
         test_random(suite, model)
+        test_sampling(suite)
         test_overlap(suite, model)
         test_families(suite)
         test_real(suite)

@@ -15,7 +15,7 @@ def check_pack(suite, pack):
     result = run_pack(suite, pack)
     expect(result.returncode == 0, f"expected all to pass, found:\n{result.stdout}{result.stderr}")
     lines = result.stdout.splitlines()
-    expect(lines[-1] == "5 passed, 0 failed", f"expected '5 passed, 0 failed', found '{lines[-1]}'")
+    expect(lines[-1] == "6 passed, 0 failed", f"expected '6 passed, 0 failed', found '{lines[-1]}'")
     rows = [line for line in lines if line.startswith("| speed-small ")]
     expect(len(rows) == 1 and rows[0].endswith("| 16 | - | - | - |"), f"expected one row without figures, found {rows}")
 
@@ -24,12 +24,12 @@ def check_wrong(suite, pack):
     """Another token and a logit that is no number were expected of the first case."""
     description, logits = pack / "pack.json", pack / "expected" / "bf16-tp2.npy"
     content = json.loads(description.read_text())
-    content["cases"][0]["tokens"][-1] += "0"
+    content["cases"][0]["texts"][0]["tokens"][-1] += "0"
     description.write_text(json.dumps(content))
     logits.write_bytes(logits.read_bytes()[:-4] + b"\xff\xff\xff\x7f")
     result = run_pack(suite, pack, "--no-speed")
     expect(result.returncode == 1, f"expected exit status 1, found {result.returncode}")
-    for words in ("FAIL bf16-tp2: tokens", "FAIL bf16-tp2: logits: 1 of", "2 passed, 2 failed"):
+    for words in ("FAIL bf16-tp2: tokens", "FAIL bf16-tp2: logits: 1 of", "3 passed, 2 failed"):
         expect(words in result.stdout, f"expected '{words}', found:\n{result.stdout}")
 
 

@@ -38,27 +38,11 @@ def check_directory(suite, expected, shards):
         expect(text.split() == list(map(str, expected.generated("chat"))), f"--chat: found {text!r}")
 
 
-LARGE = llama.Config(
-    vocab_size=128256,
-    hidden_size=8192,
-    layers=80,
-    heads=64,
-    kv_heads=8,
-    head_dim=128,
-    intermediate_size=28672,
-    norm_eps=1e-5,
-    rope_base=500000.0,
-    max_positions=131072,
-    interleaved=False,
-    tied=False,
-)
-
-
 def check_config_alone(suite, strategy):
     """A model of 70 billion weights is planned from its config.json, without weights, quickly."""
     directory = suite.scratch / "large"
     directory.mkdir(exist_ok=True)
-    hf_files.write_json(directory / "config.json", hf_files.config_json(LARGE, "bf16", 128000, 128001))
+    hf_files.write_json(directory / "config.json", hf_files.config_json(llama.LLAMA3_70B, "bf16", 128000, 128001))
     report = suite.scratch / "explain.json"
     command = [
         suite.tool("tp-compile"),

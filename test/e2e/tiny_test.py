@@ -117,6 +117,13 @@ def test_meshes_and_processes(suite, sources):
         suite.check(f"mpirun plain tp={degree} {strategy}", check)
 
 
+def test_chunks(suite, sources):
+    """Of 16 rows; of 32, then 16; of 256, a part of which is padding."""
+    for chunk, strategy in ((16, "megatron"), (32, "sequence"), (512, "megatron"), (512, "sequence")):
+        check = lambda: check_f32(suite, *sources["plain"], "tp=3", strategy, "--prefill-chunk", str(chunk))
+        suite.check(f"chunks of {chunk} {strategy}", check)
+
+
 # Weights split otherwise than a strategy does; `outer`: each of so many parts by itself.
 STATED = [
     '*.o_proj.weight=[{"tp", outer = 2}, {}]',
@@ -185,6 +192,7 @@ def main():
         sources = write_models(suite)
         test_random_models(suite, sources)
         test_pitfalls(suite, sources)
+        test_chunks(suite, sources)
         test_stated_weights(suite, sources)
         test_meshes_and_processes(suite, sources)
         test_gguf_types(suite)

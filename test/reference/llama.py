@@ -11,7 +11,7 @@ import argparse
 import json
 import math
 import struct
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -32,6 +32,25 @@ class Config:
     interleaved: bool  # rotary pairs: (2i, 2i + 1) when true, (i, i + s / 2) when false
     tied: bool
     rope_scaling: dict | None = None  # Hugging Face's `rope_scaling`
+
+
+LLAMA3_8B = Config(
+    vocab_size=128256,
+    hidden_size=4096,
+    layers=32,
+    heads=32,
+    kv_heads=8,
+    head_dim=128,
+    intermediate_size=14336,
+    norm_eps=1e-5,
+    rope_base=500000.0,
+    max_positions=8192,
+    interleaved=False,
+    tied=False,
+)
+LLAMA3_70B = replace(
+    LLAMA3_8B, hidden_size=8192, layers=80, heads=64, intermediate_size=28672, max_positions=131072
+)
 
 
 @dataclass

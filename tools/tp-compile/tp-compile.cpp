@@ -53,6 +53,9 @@ static void addOptions(CLI::App &app, CompileOptions &options, std::string &mesh
   app.add_option("--dtype", dtype, "f32 or bf16: weights and KV cache [f32]")->check(CLI::IsMember({"f32", "bf16"}));
   app.add_option("--max-seq", options.maxSeq, "positions in the KV cache [the smaller of the model's context and 2048]")
       ->check(CLI::Range(1, 1 << 24));
+  app.add_option("--prefill-chunk", options.prefillChunk,
+                 "most rows of a prompt that run at once, a power of two from 16 [128; 512 with --target cuda]")
+      ->check(CLI::Range(16, 1 << 24));
   app.add_option("--batch", options.batch, "sequences that run at once [1]")->check(CLI::Range(1, 4096));
   std::string phases;
   for (const std::string &phase : phaseNames())

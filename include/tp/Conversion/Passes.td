@@ -92,11 +92,13 @@ def LowerProgram : Pass<"tp-lower-program", "::mlir::ModuleOp"> {
 }
 
 def AddTokenEntries : Pass<"tp-add-token-entries", "::mlir::ModuleOp"> {
-  let summary = "entries that return the most likely token instead of logits";
+  let summary = "entries that return a token instead of logits";
   let description = [{
     For each entry `E` of a partitioned module that returns `logits` [B, V], adds an entry `E_token` that returns `token` [B]: the index of the largest
     logit. Logits that are gathered along V are not: each device finds the best of its part (`tp.top_pairs`), these few are gathered, and
     `tp.best_index` takes the best. So a step of greedy generation moves one number to the host, and hardly more between devices.
+
+    Also adds `E_sample`, which draws the token with `tp.sample` by an input `sampling` [B, 4].
   }];
 }
 

@@ -210,3 +210,24 @@ def Tp_BestIndexOp : Tp_PureOp<"best_index"> {
   let hasVerifier = 1;
   let assemblyFormat = "$pairs attr-dict `:` type($pairs) `->` type($result)";
 }
+
+def Tp_SampleOp : Tp_PureOp<"sample"> {
+  let summary = "a token drawn from logits";
+  let description = [{
+    `logits` [B, V], result [B]: for each row an index drawn with the probabilities of softmax(logits / temperature). `settings` [B, 4] holds for each row
+    the bits of log2(e) / temperature as f32; top-k: only the k largest logits, and those equal to the least of them, can be drawn (0: all); the bits of
+    top-p as f32: of these, only the largest that together reach the probability p (1: all); the bits of a random f32 in [0, 1). That number decides: the
+    probabilities of the indices that can be drawn, one behind the other in their order, divide [0, 1). So the same number gives the same index wherever
+    it is computed. A row without a finite largest logit gives -1.
+
+    ```mlir
+    %t = tp.sample %x with %settings : tensor<1x49xf32>, tensor<1x4xi32> -> tensor<1xi32>
+    ```
+
+    Constraints: (C1) the shapes are [B, V], [B, 4] and [B].
+  }];
+  let arguments = (ins Tp_FloatTensor:$logits, Tp_IndexTensor:$settings);
+  let results = (outs Tp_IndexTensor:$result);
+  let hasVerifier = 1;
+  let assemblyFormat = "$logits `with` $settings attr-dict `:` type($logits) `,` type($settings) `->` type($result)";
+}

@@ -16,7 +16,8 @@ struct CompileOptions {
   std::vector<std::pair<std::string, std::string>> weightShardings; // glob, sharding: "[{\"tp\"}, {}]"
   bool bf16 = false;
   int64_t maxSeq = 0, batch = 1;
-  std::string stopAfter; // a phase of phaseNames(); empty: all
+  int64_t prefillChunk = 0; // 0: 128 on CPUs, 512 on GPUs
+  std::string stopAfter;    // a phase of phaseNames(); empty: all
   bool explain = false;
   std::string explainFile; // empty: to standard output
   bool verifyPartition = false;

@@ -12,9 +12,10 @@ namespace tp {
 
 struct ImportOptions {
   MeshAttr mesh;
-  bool bf16 = false;  // weights and caches; the residual stream stays f32
-  int64_t batch = 1;  // sequences in a run
-  int64_t maxSeq = 0; // positions in the cache; 0: the smaller of the model's context and 2048
+  bool bf16 = false;          // weights and caches; the residual stream stays f32
+  int64_t batch = 1;          // sequences in a run
+  int64_t maxSeq = 0;         // positions in the cache; 0: the smaller of the model's context and 2048
+  int64_t prefillChunk = 128; // most rows of a prompt that run at once: a power of two from 16
 };
 
 // What the importer chose.

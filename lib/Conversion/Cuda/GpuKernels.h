@@ -67,6 +67,7 @@ void emitLocal(Launches &launches);
 
 void emitTopPairs(Launches &launches);
 void emitBestIndex(Launches &launches);
+void emitSample(Launches &launches);
 
 void emitRoute(Launches &launches);
 void emitExpertUp(Launches &launches);

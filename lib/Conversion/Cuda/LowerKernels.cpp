@@ -106,6 +106,8 @@ static LogicalResult emit(Launches &launches) {
     emitTopPairs(launches);
   else if (any(BestIndexOp()))
     emitBestIndex(launches);
+  else if (any(SampleOp()))
+    emitSample(launches);
   else if (any(RouteOp()))
     emitRoute(launches);
   else if (any(ExpertUpOp()))

@@ -54,15 +54,27 @@ static Value bestOf(OpBuilder &b, Value logits) {
   return BestIndexOp::create(b, loc, tokenType, gathered);
 }
 
-static void addTokenEntry(ModuleOp module, func::FuncOp entry, unsigned result) {
+static Value sampled(OpBuilder &b, func::FuncOp function, Value logits) {
+  int64_t batch = cast<RankedTensorType>(logits.getType()).getDimSize(0);
+  unsigned last = function.getNumArguments();
+  (void)function.insertArgument(last, RankedTensorType::get({batch, 4}, b.getI32Type()),
+                                b.getDictionaryAttr(b.getNamedAttr(kInput, b.getStringAttr("sampling"))),
+                                function.getLoc());
+  return SampleOp::create(b, logits.getLoc(), RankedTensorType::get({batch}, b.getI32Type()), logits,
+                          function.getArgument(last));
+}
+
+// A copy of the entry that returns, in place of a result, the token that `choose` makes of it.
+static void addEntry(ModuleOp module, func::FuncOp entry, unsigned result, StringRef suffix,
+                     llvm::function_ref<Value(OpBuilder &, func::FuncOp, Value)> choose) {
   func::FuncOp copy = entry.clone();
   Builder attributes(module.getContext());
-  copy->setAttr(kEntry, attributes.getStringAttr(entry->getAttrOfType<StringAttr>(kEntry).getValue() + "_token"));
-  copy.setName((entry.getName() + "_token").str());
+  copy->setAttr(kEntry, attributes.getStringAttr(entry->getAttrOfType<StringAttr>(kEntry).getValue() + suffix));
+  copy.setName((entry.getName() + suffix).str());
   SymbolTable(module).insert(copy, ++Block::iterator(entry));
   Operation *end = copy.front().getTerminator();
   OpBuilder b(end);
-  Value logits = end->getOperand(result), token = bestOf(b, logits);
+  Value logits = end->getOperand(result), token = choose(b, copy, logits);
   end->setOperand(result, token);
   SmallVector<Type> results(copy.getResultTypes());
   results[result] = token.getType();
@@ -75,6 +87,9 @@ static void addTokenEntry(ModuleOp module, func::FuncOp entry, unsigned result) 
 void AddTokenEntries::runOnOperation() {
   SmallVector<func::FuncOp> functions(getOperation().getOps<func::FuncOp>());
   for (func::FuncOp function : functions)
-    if (auto result = cpu::isEntry(function) ? logitsOf(function) : std::nullopt)
-      addTokenEntry(getOperation(), function, *result);
+    if (auto result = cpu::isEntry(function) ? logitsOf(function) : std::nullopt) {
+      addEntry(getOperation(), function, *result, "_sample", sampled);
+      addEntry(getOperation(), function, *result, "_token",
+               [](OpBuilder &b, func::FuncOp, Value logits) { return bestOf(b, logits); });
+    }
 }

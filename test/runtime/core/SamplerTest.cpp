@@ -14,7 +14,7 @@ std::map<int32_t, int> draw(Sampling sampling, std::vector<float> logits, int co
   Sampler sampler(sampling, 0, int64_t(logits.size()));
   std::map<int32_t, int> found;
   for (int i = 0; i < count; ++i)
-    ++found[sampler.next(logits)];
+    ++found[sampler.choose(logits, i)];
   return found;
 }
 
@@ -52,6 +52,10 @@ TEST(Sampler, TopKKeepsTheKMostLikely) {
   EXPECT_TRUE(found.count(0) && found.count(2));
 }
 
+TEST(Sampler, TopKKeepsTokensThatAreEquallyLikely) {
+  EXPECT_EQ(draw({.temperature = 1, .topK = 2}, {1, 2, 1, 0}, 2000).size(), 3u);
+}
+
 TEST(Sampler, TopPKeepsTheFewestThatReachIt) {
   // probabilities 0.5, 0.3, 0.15, 0.05
   std::vector<float> logits{std::log(0.15f), std::log(0.5f), std::log(0.05f), std::log(0.3f)};
@@ -66,7 +70,7 @@ TEST(Sampler, TheSeedAndTheSequenceDecide) {
     Sampler sampler({.temperature = 1, .seed = seed}, index, 50);
     std::vector<int32_t> list;
     for (int i = 0; i < 20; ++i)
-      list.push_back(sampler.next(logits));
+      list.push_back(sampler.choose(logits, i));
     return list;
   };
   EXPECT_EQ(tokens(1, 0), tokens(1, 0));
