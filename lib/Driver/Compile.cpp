@@ -163,10 +163,11 @@ private:
     if (StringRef(options.model).ends_with(".mlir"))
       return parse();
     checkpoint = Checkpoint::open(options.model);
-    if (!checkpoint->hasWeights() && (options.stopAfter.empty() || options.stopAfter == "package"))
+    bool packaged = options.stopAfter.empty() || options.stopAfter == "package";
+    if (!checkpoint->hasWeights() && packaged && !options.noWeights)
       throw Error(options.model +
                   ": expected model.safetensors or model.safetensors.index.json, found config.json alone; "
-                  "without weights, use --stop-after partition");
+                  "without weights, use --no-weights or --stop-after partition");
     // Products of fewer than about 300 rows wait for the weights on an H100 (989 TFLOP/s over 3.35 TB/s in bf16).
     int64_t prefillChunk = options.prefillChunk ? options.prefillChunk : options.target == "cuda" ? 512 : 128;
     ImportedModel imported =
@@ -289,6 +290,7 @@ private:
 
   void package(const cpu::CpuProgram &program, const cuda::CudaProgram *cudaProgram) {
     PackageInputs inputs{program, (*module->getOps<MeshOp>().begin()).getMesh(), weightShards(*module)};
+    inputs.withWeights = !options.noWeights;
     inputs.checkpoint = checkpoint.get();
     if (checkpoint) {
       inputs.model = PackageModel::from(checkpoint->config());

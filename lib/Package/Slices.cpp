@@ -55,6 +55,8 @@ static WeightPlan planWeight(const PackageInputs &inputs, const cpu::Weight &wei
     throw Error(what + "expected " + std::to_string(bytes) + " bytes within the " +
                 std::to_string(inputs.program.weightBytes) + " of a weight file, the program has " +
                 std::to_string(weight.bytes) + " at " + std::to_string(weight.offset));
+  if (!inputs.withWeights)
+    return {&weight, shard, nullptr, {}, {}};
   if (!inputs.checkpoint)
     throw Error(what + "a package needs a checkpoint with the model's weights");
   return {&weight, shard, &inputs.checkpoint->expect(shard->name, shard->shape), {}, {}};

@@ -22,7 +22,7 @@ Slice sliceOf(llvm::ArrayRef<int64_t> shape, const Sharding &sharding, MeshAttr 
 struct WeightPlan {
   const cpu::Weight *weight;
   const WeightShard *shard;
-  const TensorInfo *tensor;
+  const TensorInfo *tensor;                // null where weights are not written
   std::vector<Slice> slices;               // different ones, by their windows
   std::vector<std::vector<size_t>> owners; // by slice: the files that have it
 };

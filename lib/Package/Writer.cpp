@@ -33,7 +33,8 @@ void writePackage(const PackageInputs &inputs, const std::string &path, const Pr
   std::string manifest = manifestText(inputs, plan);
   PartialFolder folder(target);
   folder.makeFolder("weights");
-  writeWeightFiles(inputs, plan, folder.file("weights"), progress);
+  if (inputs.withWeights)
+    writeWeightFiles(inputs, plan, folder.file("weights"), progress);
   writeText(folder.file("program.so"), inputs.program.sharedObject);
   if (inputs.cuda)
     for (const cuda::GpuModule &module : inputs.cuda->modules)

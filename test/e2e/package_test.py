@@ -44,6 +44,22 @@ def check_same_bytes(suite, model, flags):
         shutil.rmtree(second, ignore_errors=True)
 
 
+def check_no_weights(suite, directory):
+    """config.json alone gives the package but for its weights; with them, the folder is the very same."""
+    whole, bare, shape = suite.scratch / "whole", suite.scratch / "bare", suite.scratch / "shape" / directory.name
+    flags = ["--mesh", "tp=3", "--max-seq", "256"]
+    compile_model(suite, directory, whole, *flags)
+    shape.mkdir(parents=True)
+    shutil.copy(directory / "config.json", shape)
+    compile_model(suite, shape, bare, *flags, "--no-weights")
+    expect(not list(bare.glob("weights/*")), "expected no weights")
+    result = run([suite.tool("tp-run"), bare, "--prompt-ids", "1,2"])
+    expect(result.returncode != 0 and "weights/0.bin" in result.stderr, f"expected an error, found {result.stderr!r}")
+    for path in sorted((whole / "weights").iterdir()):
+        shutil.copy(path, bare / "weights")
+    expect_same(whole, bare)
+
+
 def check_no_paths(suite, package):
     """A package can be moved and given away: it names no folder of the machine it was made on."""
     for name in files_of(package):
@@ -150,6 +166,7 @@ def main():
             random_llama.write(name, directory)
             flags = ["--mesh", mesh, "--max-seq", "256", "--batch", "2"]
             suite.check(f"same bytes {name} {mesh}", check_same_bytes, suite, directory, flags)
+        suite.check("no weights", check_no_weights, suite, suite.scratch / "plain")
         gguf = suite.scratch / "random.gguf"
         random_gguf.write(gguf)
         for cpu in ("x86-64-v3", "cascadelake", "znver4"):

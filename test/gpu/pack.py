@@ -16,6 +16,8 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT / "test" / "e2e"), str(ROOT / "test" / "reference")]
 
 import common
+import hf_files
+import llama
 import random_families
 import random_gguf
 
@@ -95,11 +97,9 @@ class Pack:
     def add_speed(self, name, model, prompt, tokens):
         """A package whose weights `run` makes: only their sizes are carried."""
         package = self.out / "packages" / name
-        self.compile(model, package, "--dtype", "bf16", "--max-seq", prompt + tokens, *self.cuda)
-        sizes = {}
-        for path in sorted((package / "weights").iterdir()):
-            sizes[path.name] = path.stat().st_size
-            path.unlink()
+        self.compile(model, package, "--no-weights", "--dtype", "bf16", "--max-seq", prompt + tokens, *self.cuda)
+        manifest = json.loads((package / "manifest.json").read_text())
+        sizes = {Path(file).name: manifest["weight_bytes"] for file in manifest["weight_files"]}
         self.speed.append({"name": name, "prompt": prompt, "tokens": tokens, "weights": sizes})
 
     def fill(self):
@@ -115,6 +115,10 @@ class Pack:
             for i, name in enumerate(random_families.MODELS):
                 self.add_family(name, 1 + i % 3)
             self.add_speed("speed-model", self.options.model or common.find_model(), 2048, 256)
+            shape = self.inputs / "llama-3-8b"
+            shape.mkdir()
+            hf_files.write_json(shape / "config.json", hf_files.config_json(llama.LLAMA3_8B, "bf16", 128000, 128001))
+            self.add_speed("speed-llama-3-8b", shape, 2048, 256)
         shutil.rmtree(self.inputs)
         (self.out / "pack.json").write_text(json.dumps({"cases": self.cases, "speed": self.speed}, indent=1) + "\n")
 

@@ -64,6 +64,9 @@ static void addOptions(CLI::App &app, CompileOptions &options, std::string &mesh
   app.add_option("--explain", options.explainFile,
                  "print every collective and what asked for it; --explain=FILE writes it, as JSON to FILE.json")
       ->expected(0, 1);
+  app.add_flag("--no-weights", options.noWeights,
+               "write a package without weights; config.json alone is enough then. tp-run wants the files that "
+               "manifest.json names, of weight_bytes each");
   app.add_flag("--verify-partition", options.verifyPartition,
                "compare the partitioned program with the whole one on random inputs");
   app.add_flag("--print-ir-after-phase", options.printIr, "print the IR after each phase to standard error");

@@ -53,7 +53,8 @@ struct PackageInputs {
   const cpu::CpuProgram &program;
   MeshAttr mesh;
   std::vector<WeightShard> weights;       // at least those that the program names
-  const Checkpoint *checkpoint = nullptr; // may be absent only if the program has no weights
+  bool withWeights = true;                // else the manifest says what is to be put into the folder `weights`
+  const Checkpoint *checkpoint = nullptr; // may be absent only if there are no weights to write
   PackageModel model = {};
   int64_t batch = 1, maxSeq = 0;
   std::string tokenizer = {}; // text of tokenizer.json; empty: none
