@@ -125,7 +125,8 @@ Json kernelJson(const cuda::GpuKernelInfo &kernel) {
           {"params", kernel.parameters},
           {"block", kernel.block},
           {"static_shared", kernel.staticShared},
-          {"dynamic_shared", kernel.dynamicShared}};
+          {"dynamic_shared", kernel.dynamicShared},
+          {"memory_bytes", kernel.memoryBytes}};
 }
 
 Json gemmJson(const cuda::Gemm &gemm) {

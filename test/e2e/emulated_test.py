@@ -272,6 +272,7 @@ def test_run_errors(suite, model):
         ("arch not in the package", None, ["sm_80", "sm_75"], 2, {"TP_EMU_ARCH": "75"}),
         ("fewer GPUs than ranks", None, ["needs 2 GPUs", "has 1"], 1, {"TP_CUDA_SHARE": "0"}),
         ("out of device memory", None, ["weights", "arena", "100000 bytes free"], 2, {"TP_EMU_MEMORY": "100000"}),
+        ("profile that cannot be written", None, ["TP_CUDA_PROFILE", "/nowhere/p.json"], 2, {"TP_CUDA_PROFILE": "/nowhere/p.json"}),
         ("truncated weights", rewrite(weights, lambda data: data[:-64]), ["1.bin"], 2, {}),
         ("empty PTX", rewrite(ptx, lambda data: b""), ["kernels.sm_80.ptx", "empty"], 2, {}),
         ("text for PTX", rewrite(ptx, lambda data: b"hello\n"), ["kernels.sm_80.ptx"], 2, {}),

@@ -26,6 +26,8 @@ constexpr const char *environment =
     "For GPUs:\n"
     "  CUDA_VISIBLE_DEVICES  the GPUs to use, as everywhere; rank r takes the r-th of them\n"
     "  TP_CUDA_SHARE=1       ranks may share one GPU where there are fewer than ranks\n"
+    "  TP_CUDA_PROFILE=FILE  write how long rank 0's GPU takes for each kernel, GEMM and collective, as JSON; no "
+    "graphs\n"
     "  TP_CUDA_GRAPHS=0      launch each step's kernels one by one, not as a CUDA graph\n"
     "  TP_CUDA_LIBRARIES     folder of libcuda, libcublasLt and libnccl, instead of where the loader looks\n"
     "  TP_PROGRESS=0|1       never or always say how much of the weights is on the GPUs (default: on a terminal)";

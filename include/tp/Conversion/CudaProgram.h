@@ -15,6 +15,7 @@ struct GpuKernelInfo {
   int64_t parameters = 0;
   std::array<int64_t, 3> block = {1, 1, 1};
   int64_t staticShared = 0, dynamicShared = 0; // bytes
+  int64_t memoryBytes = 0;                     // of the arrays it is given, each once
 };
 
 // All kernels, for one architecture.

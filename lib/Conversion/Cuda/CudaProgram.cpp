@@ -48,6 +48,9 @@ static std::vector<GpuKernelInfo> describeKernels(ModuleOp module) {
       to = size;
     for (BlockArgument shared : function.getWorkgroupAttributions())
       info.staticShared += bytesOf(cast<MemRefType>(shared.getType()));
+    for (Type type : function.getArgumentTypes())
+      if (auto memory = dyn_cast<MemRefType>(type))
+        info.memoryBytes += cpu::bytesOf(memory);
     kernels.push_back(info);
   }
   return kernels;

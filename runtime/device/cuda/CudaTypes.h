@@ -88,6 +88,7 @@ enum { streamNonBlocking = 1, eventNoTiming = 2, captureThreadLocal = 1, hostPor
   F(cuEventDestroy_v2, (Event event))                                                                                  \
   F(cuEventRecord, (Event event, Stream stream))                                                                       \
   F(cuEventQuery, (Event event))                                                                                       \
+  F(cuEventElapsedTime, (float *milliseconds, Event begin, Event end))                                                 \
   F(cuGraphInstantiateWithFlags, (GraphExec * exec, Graph graph, unsigned long long flags))                            \
   F(cuGraphLaunch, (GraphExec exec, Stream stream))                                                                    \
   F(cuGraphDestroy, (Graph graph))                                                                                     \

@@ -84,6 +84,10 @@ KernelTable::KernelTable(const Package &package, const DeviceContext &context) :
   }
 }
 
+std::string KernelTable::name(int32_t kernel) const {
+  return kernel >= 0 && size_t(kernel) < functions.size() ? target.kernels[size_t(kernel)].name : "";
+}
+
 void KernelTable::launch(Stream stream, int32_t kernel, const int32_t grid[3], const int32_t block[3],
                          int32_t sharedBytes, const uint64_t *args) const {
   if (kernel < 0 || size_t(kernel) >= functions.size())

@@ -23,6 +23,7 @@ class KernelTable {
 public:
   KernelTable(const Package &package, const DeviceContext &context);
   // `args`: 8 bytes each, as many as the manifest says.
+  std::string name(int32_t kernel) const;
   void launch(Stream stream, int32_t kernel, const int32_t grid[3], const int32_t block[3], int32_t sharedBytes,
               const uint64_t *args) const;
 

@@ -34,7 +34,7 @@ template <typename F> void forEachTensor(const Manifest &manifest, F visit) {
 RankDevice::RankDevice(const Package &package, int rank, const DeviceContext &context,
                        std::unique_ptr<Collectives> made, WaitPolicy policy, const Fault &fault)
     : package(package), manifest(package.manifest()), rank(rank), context(context), policy(policy), fault(fault),
-      graphs(graphsWanted()), collectives(std::move(made)) {
+      profile(Profile::wanted(rank)), graphs(graphsWanted() && !profile), collectives(std::move(made)) {
   const CudaTarget &target = *manifest.cuda;
   weights = makeDeviceBuffer(manifest.weightBytes, "weights");
   state = makeDeviceBuffer(manifest.stateBytes, "the cache");
@@ -82,6 +82,13 @@ template <typename F> void RankDevice::guarded(tp_cuda_frame *frame, F enqueue) 
   }
 }
 
+template <typename W, typename F> void RankDevice::timed(Stream stream, W what, F enqueue) {
+  if (profile)
+    profile->time(stream, what(), enqueue);
+  else
+    enqueue();
+}
+
 Stream RankDevice::stream(int32_t number) const {
   if (number < 0 || number >= TP_CUDA_STREAMS)
     throw Error("the program uses stream " + std::to_string(number) + ", there are " + std::to_string(TP_CUDA_STREAMS));
@@ -104,11 +111,18 @@ void RankDevice::installCallbacks() {
   f.rank = rank;
   f.launch = [](tp_cuda_frame *frame, int32_t stream, int32_t kernel, const int32_t grid[3], const int32_t block[3],
                 int32_t shared, const uint64_t *args) {
-    guarded(frame,
-            [&](RankDevice &self) { self.kernels->launch(self.stream(stream), kernel, grid, block, shared, args); });
+    guarded(frame, [&](RankDevice &self) {
+      self.timed(
+          self.stream(stream), [&] { return self.kernels->name(kernel); },
+          [&] { self.kernels->launch(self.stream(stream), kernel, grid, block, shared, args); });
+    });
   };
   f.gemm = [](tp_cuda_frame *frame, int32_t stream, int32_t gemm, uint64_t x, uint64_t w, uint64_t bias, uint64_t y) {
-    guarded(frame, [&](RankDevice &self) { self.gemms->run(self.stream(stream), gemm, x, w, bias, y); });
+    guarded(frame, [&](RankDevice &self) {
+      self.timed(
+          self.stream(stream), [&] { return "gemm " + std::to_string(gemm); },
+          [&] { self.gemms->run(self.stream(stream), gemm, x, w, bias, y); });
+    });
   };
   f.collective = [](tp_cuda_frame *frame, int32_t stream, int32_t id, uint64_t src, uint64_t dst) {
     guarded(frame, [&](RankDevice &self) {
@@ -116,7 +130,9 @@ void RankDevice::installCallbacks() {
         throw Error("the program calls collective " + std::to_string(id) + ", the manifest has " +
                     std::to_string(self.manifest.collectives.size()));
       try {
-        self.collectives->run(id, self.stream(stream), src, dst);
+        self.timed(
+            self.stream(stream), [&] { return self.manifest.collectives[size_t(id)].describe(); },
+            [&] { self.collectives->run(id, self.stream(stream), src, dst); });
       } catch (const Error &e) {
         // A layer's code is one function, called once per layer: the number of the call tells which.
         throw Error(self.manifest.collectives[size_t(id)].describe() + ", call " +
@@ -176,12 +192,14 @@ void RankDevice::run(const Entry &entry, bool outputs) {
     capture(entry, run);
   if (run.graph)
     TP_CUDA(cuGraphLaunch, run.graph.get(), compute);
-  ++run.calls;
+  const bool first = run.calls++ == 0;
   for (const Tensor &tensor : entry.outputs)
     if (outputs)
       TP_CUDA(cuMemcpyDtoHAsync_v2, host(tensor), arena.get() + Pointer(tensor.offset), size_t(bytesOf(tensor)),
               compute);
   wait(entry.name.c_str());
+  if (profile)
+    profile->collect(entry, first);
 }
 
 // Polls, so that another rank's failure, a failed collective and the deadline are seen.

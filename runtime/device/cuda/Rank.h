@@ -6,6 +6,7 @@
 #include "device/cuda/Collectives.h"
 #include "device/cuda/Gemms.h"
 #include "device/cuda/Kernels.h"
+#include "device/cuda/Profile.h"
 
 #include <functional>
 #include <unordered_map>
@@ -51,6 +52,8 @@ private:
   void placeHostMemory();
   void installCallbacks();
   template <typename F> static void guarded(tp_cuda_frame *frame, F enqueue) noexcept;
+  // `what` says what is measured, where it is.
+  template <typename W, typename F> void timed(Stream stream, W what, F enqueue);
   void enqueue(const Entry &entry);
   void capture(const Entry &entry, Run &run);
   void wait(const char *what);
@@ -63,7 +66,8 @@ private:
   const DeviceContext &context;
   const WaitPolicy policy;
   const Fault &fault;
-  const bool graphs; // TP_CUDA_GRAPHS=0: none
+  std::unique_ptr<Profile> profile;
+  const bool graphs; // TP_CUDA_GRAPHS=0, or a profile: none
   std::unique_ptr<Collectives> collectives;
   DeviceBuffer weights, state, arena;
   HostBuffer pinned;
