@@ -20,7 +20,7 @@ struct CompileOptions {
   std::string stopAfter;    // a phase of phaseNames(); empty: all
   bool explain = false;
   std::string explainFile; // empty: to standard output
-  bool noWeights = false; // in the package
+  bool noWeights = false;  // in the package
   bool verifyPartition = false;
   bool printIr = false; // after each phase, to standard error
   bool reverseWorklist = false;
