@@ -45,9 +45,11 @@ static bool isExact(ModuleOp module) {
   return !module
               .walk([](Operation *op) {
                 auto activation = dyn_cast<ActivationOp>(op);
-                bool rounds = isa<RmsNormOp, LayerNormOp, RopeOp, SdpaOp, arith::DivFOp, linalg::SoftmaxOp>(op) ||
-                              (activation && activation.getKind() != ActivationKind::Relu) ||
-                              (isa<math::MathDialect>(op->getDialect()) && !isa<math::AbsFOp, math::AbsIOp>(op));
+                bool rounds =
+                    isa<RmsNormOp, LayerNormOp, RopeOp, SdpaOp, RouteOp, SinusoidOp, arith::DivFOp, linalg::SoftmaxOp>(
+                        op) ||
+                    (activation && activation.getKind() != ActivationKind::Relu) ||
+                    (isa<math::MathDialect>(op->getDialect()) && !isa<math::AbsFOp, math::AbsIOp>(op));
                 return rounds ? WalkResult::interrupt() : WalkResult::advance();
               })
               .wasInterrupted();
