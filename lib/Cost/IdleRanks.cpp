@@ -22,8 +22,9 @@ bool isUsed(Value value) {
 std::vector<int64_t> ranksWithout(const Split &split, int64_t size, MeshAttr mesh) {
   std::vector<int64_t> ranks;
   Geometry geometry = geometryOf(split, size, mesh);
+  PartAt part(mesh.getAxes(), split.axes, mesh);
   for (int64_t rank = 0; size > 0 && rank < mesh.devices(); ++rank)
-    if (geometry.valid(partAt(rank, mesh.getAxes(), split.axes, mesh)) == 0)
+    if (geometry.valid(part(rank)) == 0)
       ranks.push_back(rank);
   return ranks;
 }

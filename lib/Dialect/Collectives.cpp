@@ -2,6 +2,8 @@
 #include "Verify.h"
 #include "tp/Sharding/Geometry.h"
 
+#include "llvm/ADT/BitVector.h"
+
 using namespace mlir;
 using namespace tp;
 
@@ -97,9 +99,13 @@ LogicalResult PermuteOp::verifySymbolUses(SymbolTableCollection &) {
   int64_t n = mesh.sizeOf(SmallVector<StringAttr>(getAxes().getAsRange<StringAttr>()));
   if ((int64_t)getSources().size() != n)
     return emitOpError() << "(C2) expected " << n << " sources, found " << getSources().size();
-  for (auto [i, source] : llvm::enumerate(getSources()))
-    if (source < -1 || source >= n || (source >= 0 && llvm::is_contained(getSources().take_front(i), source)))
+  llvm::BitVector taken(n);
+  for (int64_t source : getSources()) {
+    if (source < -1 || source >= n || (source >= 0 && taken[source]))
       return emitOpError() << "(C2) expected each source once, from -1 to " << n - 1 << ", found " << source;
+    if (source >= 0)
+      taken.set(source);
+  }
   return success();
 }
 

@@ -16,7 +16,7 @@ Slice sliceOf(llvm::ArrayRef<int64_t> shape, const Sharding &sharding, MeshAttr 
   Slice slice;
   for (auto [split, size] : llvm::zip_equal(sharding.dims, shape)) {
     Geometry geometry = geometryOf(split, size, mesh);
-    int64_t position = partAt(rank, mesh.getAxes(), split.axes, mesh);
+    int64_t position = PartAt(mesh.getAxes(), split.axes, mesh)(rank);
     slice.push_back({std::min(geometry.start(position), size / split.outer), geometry.valid(position), split.outer});
   }
   return slice;

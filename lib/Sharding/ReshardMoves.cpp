@@ -1,7 +1,5 @@
 #include "ReshardMoves.h"
 
-#include <map>
-
 using namespace mlir;
 using namespace tp;
 
@@ -16,8 +14,9 @@ bool Moves::nests(const Split &shorter, const Split &rest, const Split &longer, 
   ordered.append(rest.axes);
   if (ordered == longer.axes && !outer.overlaps() && !whole.overlaps() && outer.local() == inner.parts * whole.local())
     return true;
+  PartAt inShorter(longer.axes, shorter.axes, mesh), inRest(longer.axes, rest.axes, mesh);
   for (int64_t p = 0; p < whole.parts; ++p) {
-    int64_t i = partAt(p, longer.axes, shorter.axes, mesh), j = partAt(p, longer.axes, rest.axes, mesh);
+    int64_t i = inShorter(p), j = inRest(p);
     int64_t valid = std::clamp<int64_t>(outer.valid(i) - inner.start(j), 0, inner.valid(j));
     if (valid != whole.valid(p) || (valid > 0 && outer.start(i) + inner.start(j) != whole.start(p)))
       return false;
@@ -71,15 +70,17 @@ ReshardStep Moves::allToAll(const Split &from, const Split &fromRest, unsigned d
   return result;
 }
 
-// The first element that the device at a position in `group` holds in each dimension; empty if it holds padding alone.
-std::vector<int64_t> Moves::startsAt(int64_t position, ArrayRef<StringAttr> group, const Sharding &sharding,
-                                     ArrayRef<unsigned> dims) const {
-  std::vector<int64_t> result;
+// Where the shard of each device of `group` begins in `dims`, as one number; -1 for a device that holds padding alone.
+std::vector<int64_t> Moves::starts(ArrayRef<StringAttr> group, const Sharding &sharding,
+                                   ArrayRef<unsigned> dims) const {
+  std::vector<int64_t> result(mesh.sizeOf(group), 0);
   for (unsigned dim : dims) {
     Geometry held = geometry(sharding.dims[dim], dim);
-    result.push_back(held.start(partAt(position, group, sharding.dims[dim].axes, mesh)));
-    if (result.back() >= held.size)
-      return {};
+    PartAt part(group, sharding.dims[dim].axes, mesh);
+    for (auto [p, number] : llvm::enumerate(result)) {
+      int64_t start = held.start(part(p));
+      number = number < 0 || start >= held.size ? -1 : number * held.size + start;
+    }
   }
   return result;
 }
@@ -100,25 +101,30 @@ std::optional<ReshardStep> Moves::permute(const Sharding &from, const Sharding &
   }
   llvm::sort(group,
              [&](StringAttr a, StringAttr b) { return llvm::find(mesh.getAxes(), a) < llvm::find(mesh.getAxes(), b); });
-  std::map<std::vector<int64_t>, SmallVector<int64_t>> holders; // who has it and has not sent it
-  int64_t n = mesh.sizeOf(group);
-  for (int64_t p = 0; p < n; ++p)
-    holders[startsAt(p, group, from, dims)].push_back(p);
+  std::vector<int64_t> held = starts(group, from, dims), needed = starts(group, to, dims);
   ReshardStep step{.kind = ReshardStep::Permute, .axes = group};
-  step.sources.assign(n, -1);
-  // A device that has what it needs keeps it.
-  for (bool keeping : {true, false})
-    for (int64_t p = 0; p < n; ++p) {
-      std::vector<int64_t> needed = startsAt(p, group, to, dims);
-      if (needed.empty() || step.sources[p] >= 0)
-        continue;
-      SmallVector<int64_t> &from = holders[needed];
-      auto source = keeping ? llvm::find(from, p) : from.begin();
-      if (source != from.end())
-        step.sources[p] = *source, from.erase(source);
-      else if (!keeping)
-        return std::nullopt;
+  step.sources.assign(held.size(), -1);
+  // A device that has what it needs keeps it; the others are served in order.
+  std::vector<std::pair<int64_t, int64_t>> holders, needers; // a start, and the device
+  for (int64_t p = 0; p < static_cast<int64_t>(held.size()); ++p) {
+    if (held[p] == needed[p] && held[p] >= 0) {
+      step.sources[p] = p;
+      continue;
     }
+    holders.push_back({held[p], p});
+    if (needed[p] >= 0)
+      needers.push_back({needed[p], p});
+  }
+  llvm::sort(holders);
+  llvm::sort(needers);
+  auto holder = holders.begin();
+  for (auto [start, p] : needers) {
+    while (holder != holders.end() && holder->first < start)
+      ++holder;
+    if (holder == holders.end() || holder->first != start)
+      return std::nullopt;
+    step.sources[p] = (holder++)->second;
+  }
   return step;
 }
 

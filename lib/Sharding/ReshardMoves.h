@@ -44,8 +44,8 @@ public:
 
 private:
   bool nests(const Split &shorter, const Split &rest, const Split &longer, unsigned dim) const;
-  std::vector<int64_t> startsAt(int64_t position, mlir::ArrayRef<mlir::StringAttr> group, const Sharding &sharding,
-                                mlir::ArrayRef<unsigned> dims) const;
+  std::vector<int64_t> starts(mlir::ArrayRef<mlir::StringAttr> group, const Sharding &sharding,
+                              mlir::ArrayRef<unsigned> dims) const;
   int64_t devices;
 };
 

@@ -176,14 +176,16 @@ private:
 
   // Records that `state` can be reached; in equal cost the first way stands.
   void reach(State state, ReshardCost cost, int parent, ReshardStep step) {
-    if (parent >= 0 && cost >= limit)
+    if (parent >= 0 && !pays(state, cost))
       return;
-    auto [known, isNew] = best.try_emplace(state, nodes.size());
-    if (!isNew && nodes[known->second].cost <= cost)
-      return;
-    known->second = nodes.size();
+    best[state] = nodes.size();
     open.push({cost, (int)nodes.size()});
     nodes.push_back({std::move(state), cost, parent, std::move(step)});
+  }
+
+  bool pays(const State &state, ReshardCost cost) const {
+    auto known = best.find(state);
+    return cost < limit && (known == best.end() || cost < nodes[known->second].cost);
   }
 
   void take(int number, State next, int64_t group, ReshardStep step) {
@@ -272,7 +274,7 @@ private:
       if (next == state)
         return;
       ReshardCost cost = nodes[number].cost, sent = moves.cost(ReshardStep::Permute, 1, elements(state), 0);
-      if (ReshardCost{cost.bytes + sent.bytes, cost.steps + 1} >= limit)
+      if (!pays(next, {cost.bytes + sent.bytes, cost.steps + 1}))
         return;
       if (std::optional<ReshardStep> step = moves.permute(shardingOf(state), shardingOf(next)))
         take(number, next, 1, std::move(*step));

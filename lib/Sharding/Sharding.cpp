@@ -57,8 +57,9 @@ static bool sameInAnotherOrder(const Split &a, const Split &b, int64_t size, Mes
   Geometry x = geometryOf(a, size, mesh), y = geometryOf(b, size, mesh);
   if (a.outer != b.outer || x.local() != y.local())
     return false;
+  PartAt inB(a.axes, b.axes, mesh);
   for (int64_t p = 0; p < x.parts; ++p) {
-    int64_t q = partAt(p, a.axes, b.axes, mesh);
+    int64_t q = inB(p);
     if (x.valid(p) != y.valid(q) || (x.valid(p) > 0 && x.start(p) != y.start(q)))
       return false;
   }
@@ -72,13 +73,9 @@ bool tp::sameLayout(const Split &a, const Split &b, int64_t size, MeshAttr mesh)
          std::is_permutation(a.axes.begin(), a.axes.end(), b.axes.begin()) && sameInAnotherOrder(a, b, size, mesh);
 }
 
-int64_t tp::partAt(int64_t position, ArrayRef<StringAttr> group, ArrayRef<StringAttr> axes, MeshAttr mesh) {
-  int64_t result = 0;
-  for (StringAttr axis : axes) {
-    int64_t stride = mesh.sizeOf(group.drop_front(llvm::find(group, axis) - group.begin() + 1));
-    result = result * *mesh.sizeOf(axis) + position / stride % *mesh.sizeOf(axis);
-  }
-  return result;
+PartAt::PartAt(ArrayRef<StringAttr> group, ArrayRef<StringAttr> axes, MeshAttr mesh) {
+  for (StringAttr axis : axes)
+    digits.push_back({mesh.sizeOf(group.drop_front(llvm::find(group, axis) - group.begin() + 1)), *mesh.sizeOf(axis)});
 }
 
 bool tp::sameLayout(const Sharding &a, const Sharding &b, RankedTensorType type, MeshAttr mesh) {

@@ -28,14 +28,14 @@ func.func @f() attributes {a = #tp.mesh<["a" = -2]>} {
 
 // -----
 
-// expected-error @+1 {{expected at most 1048576 devices}}
-func.func @f() attributes {a = #tp.mesh<["a" = 1024, "b" = 1025]>} {
+// expected-error @+1 {{expected at most 131072 devices}}
+func.func @f() attributes {a = #tp.mesh<["a" = 1024, "b" = 129]>} {
   return
 }
 
 // -----
 
-// expected-error @+1 {{expected at most 1048576 devices}}
+// expected-error @+1 {{expected at most 131072 devices}}
 func.func @f() attributes {a = #tp.mesh<["a" = 9223372036854775807]>} {
   return
 }

@@ -29,7 +29,7 @@ def Tp_MeshAttr : Tp_Attr<"Mesh", "mesh"> {
 
     Example: `#tp.mesh<["dp" = 2, "tp" = 4]>` is 8 devices.
 
-    Constraints: (C1) axis names are unique and not empty; (C2) sizes are at least 1; (C3) the product fits in 2^20.
+    Constraints: (C1) axis names are unique and not empty; (C2) sizes are at least 1; (C3) the product fits in 2^17.
   }];
   let parameters = (ins ArrayRefParameter<"::mlir::StringAttr">:$axes, ArrayRefParameter<"int64_t">:$sizes);
   let hasCustomAssemblyFormat = 1;

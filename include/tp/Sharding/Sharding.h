@@ -40,8 +40,19 @@ Geometry geometryOf(const Split &split, int64_t size, MeshAttr mesh);
 // Elements of a dimension that one device holds.
 int64_t localSize(const Split &split, int64_t size, MeshAttr mesh);
 // The coordinate on `axes`, all of `group`, of the device at a position in the group (row-major in the order given).
-int64_t partAt(int64_t position, mlir::ArrayRef<mlir::StringAttr> group, mlir::ArrayRef<mlir::StringAttr> axes,
-               MeshAttr mesh);
+class PartAt {
+public:
+  PartAt(mlir::ArrayRef<mlir::StringAttr> group, mlir::ArrayRef<mlir::StringAttr> axes, MeshAttr mesh);
+  int64_t operator()(int64_t position) const {
+    int64_t result = 0;
+    for (auto [stride, size] : digits)
+      result = result * size + position / stride % size;
+    return result;
+  }
+
+private:
+  llvm::SmallVector<std::pair<int64_t, int64_t>, 2> digits; // stride and size of each axis
+};
 // Both splits put the same elements on the same devices.
 bool sameLayout(const Split &a, const Split &b, int64_t size, MeshAttr mesh);
 bool sameLayout(const Sharding &a, const Sharding &b, mlir::RankedTensorType type, MeshAttr mesh);
