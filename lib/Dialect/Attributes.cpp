@@ -87,6 +87,7 @@ static ParseResult parseSplit(AsmParser &parser, SplitAttr &result) {
   SmallVector<StringAttr> axes;
   bool closed = true;
   int64_t unit = 1, repeat = 1, priority = 0, outer = 1;
+  SmallVector<int64_t> sections;
   SMLoc loc = parser.getCurrentLocation();
   auto parseElement = [&]() -> ParseResult {
     std::string axis;
@@ -99,12 +100,16 @@ static ParseResult parseSplit(AsmParser &parser, SplitAttr &result) {
       return failure(parser.parseEqual() || parser.parseInteger(repeat));
     } else if (succeeded(parser.parseOptionalKeyword("outer"))) {
       return failure(parser.parseEqual() || parser.parseInteger(outer));
+    } else if (succeeded(parser.parseOptionalKeyword("sections"))) {
+      return failure(parser.parseEqual() || parser.parseCommaSeparatedList(AsmParser::Delimiter::Square, [&] {
+        return parser.parseInteger(sections.emplace_back());
+      }));
     } else if (succeeded(parser.parseOptionalString(&axis))) {
       axes.push_back(StringAttr::get(parser.getContext(), axis));
       if (llvm::is_contained(ArrayRef(axes).drop_back(), axes.back()))
         return parser.emitError(at) << "axis " << axes.back() << " is used twice";
     } else {
-      return parser.emitError(at, "expected an axis name in quotes, 'unit', 'repeat', 'outer' or '?'");
+      return parser.emitError(at, "expected an axis name in quotes, 'unit', 'repeat', 'outer', 'sections' or '?'");
     }
     return success();
   };
@@ -115,7 +120,8 @@ static ParseResult parseSplit(AsmParser &parser, SplitAttr &result) {
   if (succeeded(parser.parseOptionalKeyword(&keyword)) &&
       (!keyword.consume_front("p") || keyword.getAsInteger(10, priority) || priority < 0 || priority > 9))
     return parser.emitError(at, "expected a priority, p0 to p9");
-  result = parser.getChecked<SplitAttr>(loc, parser.getContext(), axes, closed, unit, repeat, priority, outer);
+  result =
+      parser.getChecked<SplitAttr>(loc, parser.getContext(), axes, closed, unit, repeat, priority, outer, sections);
   return success(result != nullptr);
 }
 
@@ -135,6 +141,11 @@ static void printSplit(AsmPrinter &printer, SplitAttr split) {
     next() << "repeat = " << split.getRepeat();
   if (split.getOuter() != 1)
     next() << "outer = " << split.getOuter();
+  if (!split.getSections().empty()) {
+    next() << "sections = [";
+    llvm::interleaveComma(split.getSections(), printer);
+    printer << "]";
+  }
   if (!split.getClosed())
     next() << "?";
   printer << "}";
@@ -156,12 +167,24 @@ void SplitAttr::print(AsmPrinter &printer) const {
 }
 
 LogicalResult SplitAttr::verify(function_ref<InFlightDiagnostic()> emitError, ArrayRef<StringAttr> axes, bool,
-                                int64_t unit, int64_t repeat, int64_t, int64_t outer) {
+                                int64_t unit, int64_t repeat, int64_t, int64_t outer, ArrayRef<int64_t> sections) {
   for (auto [i, axis] : llvm::enumerate(axes))
     if (llvm::is_contained(axes.take_front(i), axis))
       return emitError() << "axis " << axis << " is used twice";
   if (unit < 1 || repeat < 1 || outer < 1)
     return emitError() << "expected 'unit', 'repeat' and 'outer' of at least 1";
+  if (sections.empty())
+    return success();
+  int64_t divisor = 0, sum = 0;
+  for (int64_t section : sections) {
+    if (section < 1 || section > std::numeric_limits<int64_t>::max() - sum)
+      return emitError() << (section < 1 ? "expected sections of at least 1, found " : "sections are too large: ")
+                         << section;
+    divisor = std::gcd(divisor, section);
+    sum += section;
+  }
+  if (divisor > 1 || llvm::all_equal(sections))
+    return emitError() << "expected sections of different sizes without a common divisor ('outer' is for equal parts)";
   return success();
 }
 
@@ -270,12 +293,18 @@ LogicalResult ShardingAttr::verifyFor(function_ref<InFlightDiagnostic()> emitErr
   for (auto [i, split] : llvm::enumerate(getDims())) {
     if (failed(known(split.getAxes())))
       return failure();
-    if (tensor.getDimSize(i) % split.getOuter() != 0)
-      return emitError() << "outer " << split.getOuter() << " does not divide dimension " << i << " of size "
-                         << tensor.getDimSize(i);
-    if (tensor.getDimSize(i) / split.getOuter() % split.getUnit() != 0)
-      return emitError() << "unit " << split.getUnit() << " does not divide dimension " << i << " of size "
-                         << tensor.getDimSize(i) / split.getOuter();
+    int64_t size = tensor.getDimSize(i);
+    if (size % split.getOuter() != 0)
+      return emitError() << "outer " << split.getOuter() << " does not divide dimension " << i << " of size " << size;
+    size /= split.getOuter();
+    if (int64_t sum = llvm::sum_of(split.getSections()); sum > 0) {
+      if (size % sum != 0)
+        return emitError() << "sections of " << sum << " elements in all do not divide dimension " << i << " of size "
+                           << size;
+      size /= sum;
+    }
+    if (size % split.getUnit() != 0)
+      return emitError() << "unit " << split.getUnit() << " does not divide dimension " << i << " of size " << size;
   }
   return success(succeeded(known(getReplicated())) && succeeded(known(getPartial())));
 }

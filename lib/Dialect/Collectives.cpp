@@ -61,8 +61,8 @@ static LogicalResult expectShard(Operation *op, MeshAttr mesh, Type whole, Type 
   auto wholeType = cast<RankedTensorType>(whole), shardType = cast<RankedTensorType>(shard);
   if (dim < 0 || dim >= wholeType.getRank() || wholeType.getRank() != shardType.getRank())
     return op->emitOpError() << "(C2) expected dim to be a dimension of both types, found " << dim;
-  if (split.getOuter() != 1)
-    return op->emitOpError() << "(C2) expected a split without 'outer': the parts are a dimension of their own here";
+  if (split.getOuter() != 1 || !split.getSections().empty())
+    return op->emitOpError() << "(C2) expected a split without 'outer' and 'sections': the parts are apart here";
   if (size % split.getUnit() != 0)
     return op->emitOpError() << "(C2) unit " << split.getUnit() << " does not divide the dimension's size " << size;
   int64_t local = Geometry{size, mesh.sizeOf(split.getAxes()), split.getUnit(), split.getRepeat()}.local();

@@ -34,6 +34,8 @@ static void unlink(ShardingRule &rule, DimFactors &dim) {
   int64_t size = 1;
   for (unsigned factor : dim.factors)
     size *= rule.factors[factor].size;
+  if (!dim.sections.empty())
+    size *= std::accumulate(dim.sections.begin(), dim.sections.end(), int64_t(0));
   dim = {{rule.addFactor(size / dim.repeat)}, 1};
 }
 static void unlinkFirst(ShardingRule &rule) {
@@ -52,6 +54,13 @@ static void reverseFactors(ShardingRule &rule) {
     for (TensorFactors &tensor : *tensors)
       for (DimFactors &dim : tensor)
         std::reverse(dim.factors.begin(), dim.factors.end());
+}
+static void reverseSections(ShardingRule &rule) {
+  for (SmallVectorImpl<TensorFactors> *tensors :
+       std::initializer_list<SmallVectorImpl<TensorFactors> *>{&rule.operands, &rule.results})
+    for (TensorFactors &tensor : *tensors)
+      for (DimFactors &dim : tensor)
+        std::reverse(dim.sections.begin(), dim.sections.end());
 }
 static void forgetReduceKind(ShardingRule &rule) { rule.reduce = ReduceKind::Sum; }
 static void forgetInitial(ShardingRule &rule) { rule.initial = -1; }
@@ -190,9 +199,11 @@ static ArrayRef<Mutation> mutations() {
       {"tensor.expand_shape", "tensor.expand_shape-factors-reversed", reverseFactors, nullptr},
       {"tensor.collapse_shape", "tensor.collapse_shape-factors-reversed", reverseFactors, nullptr},
       {"tensor.extract_slice", "tensor.extract_slice-unlinked", unlinkFirst, nullptr},
+      {"tensor.extract_slice", "tensor.extract_slice-sections-reversed", reverseSections, nullptr},
       {"tensor.insert_slice", "tensor.insert_slice-unlinked", unlinkFirst, nullptr},
       {"tensor.pad", "tensor.pad-unlinked", unlinkFirst, nullptr},
       {"tensor.concat", "tensor.concat-unlinked", unlinkFirst, nullptr},
+      {"tensor.concat", "tensor.concat-sections-reversed", reverseSections, nullptr},
       {"linalg.matmul", "linalg.matmul-reduction-is-parallel", forgetReductions, nullptr},
       {"linalg.matmul", "linalg.matmul-starts-everywhere", forgetInitial, nullptr},
       {"linalg.batch_matmul", "linalg.batch_matmul-unlinked", unlinkFirst, nullptr},

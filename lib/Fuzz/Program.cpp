@@ -140,12 +140,14 @@ std::string Program::sharding(llvm::ArrayRef<int64_t> shape, bool mayBePartial) 
     while (!axes.empty() && chance(parts.empty() ? 0.45 : 0.25))
       parts.push_back(take());
     bool isSplit = !parts.empty();
-    int64_t left = shape[d]; // what unit and outer must divide
+    int64_t left = shape[d]; // what the grains must divide
     for (const char *grain : {"unit", "outer"})
       if (int64_t n = between(2, 4); isSplit && left > 0 && left % n == 0 && chance(0.1)) {
         parts.push_back(grain + (" = " + std::to_string(n)));
         left /= n;
       }
+    if (isSplit && left > 0 && left % 4 == 0 && chance(0.1))
+      parts.push_back(chance(0.5) ? "sections = [2, 1, 1]" : "sections = [1, 3]");
     if (isSplit && chance(0.1))
       parts.push_back("repeat = " + std::to_string(between(2, 3)));
     if (chance(0.5))

@@ -152,7 +152,8 @@ bool Edits::simplify(ShardingAttr sharding, llvm::function_ref<void(ShardingAttr
   for (auto [d, split] : llvm::enumerate(sharding.getDims())) {
     auto make = [&, &split = split](ArrayRef<StringAttr> axes, bool grains, bool closed, int64_t priority) {
       return SplitAttr::get(context, axes, closed, grains ? split.getUnit() : 1, grains ? split.getRepeat() : 1,
-                            priority, grains ? split.getOuter() : 1);
+                            priority, grains ? split.getOuter() : 1,
+                            grains ? split.getSections() : ArrayRef<int64_t>());
     };
     SmallVector<SplitAttr> candidates;
     if (!split.getAxes().empty())

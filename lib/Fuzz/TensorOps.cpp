@@ -90,19 +90,29 @@ static bool makeExtractSlice(Program &p) {
   return true;
 }
 
-// Equal parts, as of a fused weight.
+// Equal parts, or unequal ones with a common divisor, as of a fused weight.
 static bool makeParts(Program &p) {
   Value x = p.any(1);
   unsigned dim = p.below(x.rank());
-  int64_t parts = x.dim(dim) % 3 == 0 ? 3 : x.dim(dim) % 2 == 0 ? 2 : 0;
-  if (parts == 0 || isEmpty(x.shape))
+  int64_t n = x.dim(dim);
+  if (isEmpty(x.shape))
     return false;
+  llvm::SmallVector<Shape> ways;
+  for (Shape parts : {Shape{1, 1, 1}, Shape{1, 1}, Shape{2, 1, 1}, Shape{1, 2}, Shape{1, 3, 1}})
+    if (n % llvm::sum_of(parts) == 0)
+      ways.push_back(parts);
+  if (ways.empty())
+    return false;
+  Shape parts = ways[p.below(ways.size())];
   Shape offsets(x.rank(), 0), sizes = x.shape, strides(x.rank(), 1);
-  sizes[dim] /= parts;
-  for (int64_t i = 0; i < parts; ++i, offsets[dim] += sizes[dim])
+  n /= llvm::sum_of(parts);
+  for (int64_t part : parts) {
+    sizes[dim] = part * n;
     p.emit("tensor.extract_slice " + x.name + list(offsets) + " " + list(sizes) + " " + list(strides) + " : " +
                x.type() + " to " + typeOf(sizes, x.element),
            sizes, x.element, x.bound);
+    offsets[dim] += sizes[dim];
+  }
   return true;
 }
 

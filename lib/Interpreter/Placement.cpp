@@ -6,21 +6,25 @@
 using namespace mlir;
 using namespace tp;
 
-Placement::Placement(MeshAttr mesh, ShardingAttr sharding, ArrayRef<int64_t> shape) : ranks(mesh.devices()) {
+Placement::Placement(MeshAttr mesh, ShardingAttr sharding, ArrayRef<int64_t> shape)
+    : ranks(mesh.devices()), shape(shape) {
   for (auto [i, size] : llvm::enumerate(shape)) {
     SplitAttr split = sharding ? sharding.getDims()[i] : SplitAttr();
     DeviceGroups groups(mesh, split ? split.getAxes() : ArrayRef<StringAttr>());
-    int64_t parts = groups.groupSize();
+    int64_t devices = groups.groupSize();
     // A dimension that is not split is plain, whatever its unit and repeat say.
     bool isSplit = split && !split.getAxes().empty();
-    int64_t outer = isSplit ? split.getOuter() : 1;
-    if (outer > 1) {
-      dims.push_back({DeviceGroups(mesh, ArrayRef<StringAttr>()), Geometry{outer, 1}});
-      isOuter.push_back(true);
-    }
+    const Parts &in = parts.emplace_back(isSplit ? Parts{split.getOuter(), split.getSections().vec()} : Parts());
+    auto addWhole = [&](int64_t elements) {
+      if (elements > 1)
+        dims.push_back({DeviceGroups(mesh, ArrayRef<StringAttr>()), Geometry{elements, 1}});
+    };
+    addWhole(in.outer);
+    dims.push_back({std::move(groups), Geometry{size / in.width(), devices, isSplit ? split.getUnit() : 1,
+                                                isSplit ? split.getRepeat() : 1}});
+    addWhole(in.sectionsWidth());
+    isOuter.resize(dims.size() - 1, true);
     isOuter.push_back(false);
-    dims.push_back({std::move(groups),
-                    Geometry{size / outer, parts, isSplit ? split.getUnit() : 1, isSplit ? split.getRepeat() : 1}});
   }
   if (sharding && sharding.isPartial()) {
     partial.emplace(mesh, sharding.getPartial());
@@ -40,10 +44,8 @@ SmallVector<int64_t> Placement::joined(ArrayRef<int64_t> index, ArrayRef<int64_t
   SmallVector<int64_t> result;
   for (size_t d = 0; d < dims.size(); ++d) {
     int64_t part = index[d];
-    if (isOuter[d]) {
-      ++d;
-      part = sizes ? part * index[d] : part * view[d] + index[d];
-    }
+    for (; isOuter[d]; ++d)
+      part = sizes ? part * index[d + 1] : part * view[d + 1] + index[d + 1];
     result.push_back(part);
   }
   return result;
@@ -56,6 +58,40 @@ SmallVector<int64_t> Placement::startsOf(int64_t rank) const {
   for (const Dim &dim : dims)
     starts.push_back(std::min(dim.geometry.start(dim.groups.position(rank)), dim.geometry.size));
   return starts;
+}
+
+Tensor Placement::blockByBlock(Tensor tensor, bool back) const {
+  for (auto [dim, in] : llvm::enumerate(parts)) {
+    if (in.sections.empty())
+      continue;
+    Tensor result(tensor.shape(), tensor.kind());
+    int64_t width = in.sectionsWidth(), blocks = tensor.dim(dim) / in.width();
+    for (int64_t part = 0; part < in.outer; ++part) {
+      int64_t before = 0; // the sections
+      for (int64_t section : in.sections) {
+        for (int64_t block = 0; block < blocks; ++block) {
+          int64_t first = part * blocks * width, lies = first + before * blocks + block * section,
+                  blockwise = first + block * width + before;
+          copyWindow(tensor, back ? blockwise : lies, result, back ? lies : blockwise, dim, section);
+        }
+        before += section;
+      }
+    }
+    tensor = std::move(result);
+  }
+  return tensor;
+}
+
+int64_t Placement::indexOf(int64_t blockwise, unsigned dim) const {
+  const Parts &in = parts[dim];
+  if (in.sections.empty())
+    return blockwise;
+  int64_t width = in.sectionsWidth(), blocks = shape[dim] / in.width();
+  int64_t block = blockwise / width % blocks, rest = blockwise % width, before = 0;
+  auto section = in.sections.begin();
+  for (; rest >= *section; ++section)
+    rest -= *section, before += *section;
+  return blockwise / (width * blocks) * (width * blocks) + before * blocks + block * *section + rest;
 }
 
 // The part of a partial value that position `position` of its group holds: small integers, and at position 0 what is
@@ -89,7 +125,8 @@ RankValue Placement::slice(const Tensor &whole) const {
     Tensor &shard = made[key];
     if (!shard) {
       // One dimension at a time.
-      shard = (partial ? partOf(whole, reduce, position, partial->groupSize()) : whole).reshaped(wholeView());
+      shard =
+          blockByBlock(partial ? partOf(whole, reduce, position, partial->groupSize()) : whole).reshaped(wholeView());
       for (auto [d, dim] : llvm::enumerate(dims)) {
         if (dim.groups.groupSize() == 1)
           continue;
@@ -99,7 +136,7 @@ RankValue Placement::slice(const Tensor &whole) const {
         copyWindow(shard, starts[d], cut, 0, d, dim.geometry.valid(dim.groups.position(rank)));
         shard = std::move(cut);
       }
-      shard = shard.reshaped(localShape());
+      shard = blockByBlock(shard.reshaped(localShape()), /*back=*/true);
     }
     result.push_back(shard);
   }
@@ -160,6 +197,8 @@ std::optional<Mismatch> Placement::compareRank(int64_t rank, const Tensor &shard
         for (auto [d, start] : llvm::enumerate(starts))
           mismatch->index[d] += start;
         mismatch->index = joined(mismatch->index, whole.shape(), /*sizes=*/false);
+        for (auto [d, index] : llvm::enumerate(mismatch->index))
+          index = indexOf(index, d);
       }
       ++mismatch->count;
       mismatch->largestError = std::isnan(error) ? error : std::max(mismatch->largestError, error);
@@ -176,7 +215,7 @@ std::optional<Mismatch> Placement::compareRank(int64_t rank, const Tensor &shard
 std::optional<Mismatch> Placement::compare(const RankValue &shards, const Tensor &value, double tolerance,
                                            double &worst) const {
   RankValue combined = partial ? combinePartials(shards) : shards;
-  Tensor whole = value.reshaped(wholeView());
+  Tensor whole = blockByBlock(value).reshaped(wholeView());
   double rms = rootMeanSquare(whole);
   std::map<std::pair<const void *, std::vector<int64_t>>, bool> seen;
   for (auto [rank, shard] : llvm::enumerate(combined)) {
@@ -184,7 +223,8 @@ std::optional<Mismatch> Placement::compare(const RankValue &shards, const Tensor
     // Ranks that share a tensor are compared once.
     if (!seen.try_emplace({shard.identity(), std::vector<int64_t>(starts.begin(), starts.end())}, true).second)
       continue;
-    if (std::optional<Mismatch> mismatch = compareRank(rank, shard.reshaped(localView()), whole, tolerance, rms, worst))
+    if (std::optional<Mismatch> mismatch =
+            compareRank(rank, blockByBlock(shard).reshaped(localView()), whole, tolerance, rms, worst))
       return mismatch;
   }
   return std::nullopt;

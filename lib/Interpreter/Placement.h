@@ -4,7 +4,7 @@
 
 #include "tp/Interpreter/DeviceGroups.h"
 #include "tp/Interpreter/Kernels.h"
-#include "tp/Sharding/Geometry.h"
+#include "tp/Sharding/Sharding.h"
 
 #include <string>
 
@@ -48,9 +48,17 @@ private:
   RankValue combinePartials(const RankValue &value) const;
 
   int64_t ranks;
-  // The dimensions of the value; one of several equal parts, each split, counts as two.
+  // The tensor with the elements of its sections block by block (see Parts), so that only blocks are split; or back.
+  Tensor blockByBlock(Tensor tensor, bool back = false) const;
+  // The index in the value of an element of blockByBlock.
+  int64_t indexOf(int64_t blockwise, unsigned dim) const;
+
+  // The dimensions of the value; one of several parts, each split, counts as two, and one of sections as blocks and the
+  // elements of a block.
   llvm::SmallVector<Dim> dims;
-  llvm::SmallVector<bool> isOuter; // a dimension that counts the parts of the next one
+  llvm::SmallVector<bool> isOuter; // a dimension of such a group, but for the last
+  llvm::SmallVector<int64_t> shape;
+  llvm::SmallVector<Parts> parts;
   std::optional<DeviceGroups> partial;
   ReduceKind reduce = ReduceKind::Sum;
 };

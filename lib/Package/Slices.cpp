@@ -17,7 +17,15 @@ Slice sliceOf(llvm::ArrayRef<int64_t> shape, const Sharding &sharding, MeshAttr 
   for (auto [split, size] : llvm::zip_equal(sharding.dims, shape)) {
     Geometry geometry = geometryOf(split, size, mesh);
     int64_t position = PartAt(mesh.getAxes(), split.axes, mesh)(rank);
-    slice.push_back({std::min(geometry.start(position), size / split.outer), geometry.valid(position), split.outer});
+    int64_t start = std::min(geometry.start(position), geometry.size), valid = geometry.valid(position);
+    std::vector<Window> &windows = slice.emplace_back();
+    int64_t whole = 0, local = 0;
+    for (int64_t part = 0; part < split.parts.outer; ++part)
+      for (int64_t width : split.parts.sections.empty() ? std::vector<int64_t>{1} : split.parts.sections) {
+        windows.push_back({whole + width * start, width * valid, local});
+        whole += width * geometry.size;
+        local += width * geometry.local();
+      }
   }
   return slice;
 }
@@ -33,10 +41,10 @@ static void checkSharding(const WeightShard &shard, MeshAttr mesh) {
     for (mlir::StringAttr axis : split.axes)
       if (!mesh.sizeOf(axis))
         throw Error(what + "expected axes of the mesh, found '" + axis.str() + "'");
-    if (size < 1 || split.unit < 1 || split.repeat < 1 || split.outer < 1 || size % (split.unit * split.outer) != 0)
-      throw Error(what + "expected a dimension of " +
-                  (split.outer > 1 ? std::to_string(split.outer) + " parts of " : "") + "blocks of " +
-                  std::to_string(split.unit) + ", found " + std::to_string(size));
+    int64_t width = split.parts.width();
+    if (size < 1 || split.unit < 1 || split.repeat < 1 || width < 1 || size % (split.unit * width) != 0)
+      throw Error(what + "expected a dimension of " + (width > 1 ? std::to_string(width) + " parts of " : "") +
+                  "blocks of " + std::to_string(split.unit) + ", found " + std::to_string(size));
   }
 }
 

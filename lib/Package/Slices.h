@@ -6,14 +6,14 @@
 
 namespace tp::package {
 
-// [start, start + length) of each of a whole dimension's equal parts; zeros behind it, up to the shard's part.
+// [start, start + length) of a whole dimension, which begins at `local` in the shard.
 struct Window {
-  int64_t start = 0, length = 0, parts = 1;
+  int64_t start = 0, length = 0, local = 0;
   auto operator<=>(const Window &) const = default;
 };
 
-// One window for each dimension.
-using Slice = std::vector<Window>;
+// For each dimension its windows, one for each part and section; zeros between them.
+using Slice = std::vector<std::vector<Window>>;
 
 // The rank's part of a tensor. A rank is its coordinates in row-major order.
 Slice sliceOf(llvm::ArrayRef<int64_t> shape, const Sharding &sharding, MeshAttr mesh, int64_t rank);

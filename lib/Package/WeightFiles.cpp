@@ -35,11 +35,12 @@ std::vector<Run> runsOf(const WeightPlan &plan, const Slice &slice, const Block 
     int64_t rest = block.firstRow + row, source = 0, stride = 1;
     bool valid = true;
     for (size_t dim = slice.size() > 1 ? slice.size() - 1 : 0; dim-- > 0;) {
-      int64_t local = plan.weight->shape[dim] / slice[dim].parts, whole = plan.shard->shape[dim] / slice[dim].parts;
-      int64_t part = rest % plan.weight->shape[dim] / local, index = rest % local;
+      int64_t index = rest % plan.weight->shape[dim];
       rest /= plan.weight->shape[dim];
-      valid &= index < slice[dim].length;
-      source += (part * whole + slice[dim].start + index) * stride;
+      auto behind = llvm::upper_bound(slice[dim], index, [](int64_t i, const Window &w) { return i < w.local; });
+      const Window &window = *std::prev(behind);
+      valid &= index - window.local < window.length;
+      source += (window.start + index - window.local) * stride;
       stride *= plan.shard->shape[dim];
     }
     if (!valid)
@@ -78,7 +79,7 @@ public:
     loaded.reset();
     for (auto [slice, owners] : llvm::zip_equal(plan.slices, plan.owners)) {
       load(tensor, runsOf(plan, slice, block), block.rows);
-      cut(tensor.shape[1], weight.cols(), slice.empty() ? Window{0, 1} : slice.back(), block.rows);
+      cut(tensor.shape[1], weight.cols(), slice.empty() ? std::vector<Window>{{0, 1}} : slice.back(), block.rows);
       cpu::packWeight(weight.layout, weight.type, block.rows, weight.cols(), shard.data(), packed.data());
       for (size_t file : owners)
         files[file].write(packed.data(), int64_t(packed.size()), offset);
@@ -99,12 +100,13 @@ private:
     loaded = std::move(runs);
   }
 
-  // The window of each row, and zeros behind it.
-  void cut(int64_t wholeCols, int64_t cols, Window window, int64_t rows) {
+  // The windows of each row, and zeros behind them.
+  void cut(int64_t wholeCols, int64_t cols, llvm::ArrayRef<Window> windows, int64_t rows) {
     shard.assign(size_t(rows * cols), 0.0f);
-    int64_t local = cols / window.parts, whole = wholeCols / window.parts;
-    for (int64_t part = 0; part < rows * window.parts; ++part)
-      std::copy_n(source.data() + part * whole + window.start, window.length, shard.data() + part * local);
+    for (int64_t row = 0; row < rows; ++row)
+      for (const Window &window : windows)
+        std::copy_n(source.data() + row * wholeCols + window.start, window.length,
+                    shard.data() + row * cols + window.local);
   }
 
   const Checkpoint &checkpoint;

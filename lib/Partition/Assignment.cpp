@@ -68,8 +68,8 @@ private:
     }
     grain.unit = std::lcm(grain.unit, part.unit);
     grain.repeat = std::max(grain.repeat, part.repeat);
-    if (grain.outer == 1 && rule.factors[factor].size % part.outer == 0)
-      grain.outer = part.outer;
+    if (grain.parts.width() == 1 && rule.factors[factor].size % part.parts.width() == 0)
+      grain.parts = part.parts;
   }
 
   Assignment build(ArrayRef<int> choice) const {
@@ -85,7 +85,7 @@ private:
         continue;
       split.unit = grains[f].unit;
       split.repeat = grains[f].repeat;
-      split.outer = grains[f].outer;
+      split.parts = grains[f].parts;
       simplifyGrain(f, split);
       // Shards that share elements would be summed twice.
       if (rule.factors[f].kind == FactorKind::Reduction && geometryOf(split, rule.factors[f].size, mesh).overlaps())
@@ -104,29 +104,30 @@ private:
     return result;
   }
 
-  // Drops what the op cannot follow of a grain that somebody stated: blocks that do not fit into the outer parts;
-  // shards that share elements, where indices move along or another tensor repeats the factor; blocks that cut a
-  // repeated element.
+  // Drops what the op cannot follow of a grain that somebody stated: blocks that do not fit into the parts;
+  // shards that share elements, where indices move along or another tensor repeats the factor or has sections of it;
+  // blocks that cut a repeated element.
   void simplifyGrain(unsigned f, Split &split) const {
-    if (rule.factors[f].size % (split.unit * split.outer) != 0)
-      split.outer = 1;
+    if (rule.factors[f].size % (split.unit * split.parts.width()) != 0)
+      split.parts = {};
     if (llvm::any_of(rule.shifts, [&](const IndexShift &shift) { return shift.factor == f; }))
       split.repeat = 1;
     for (unsigned i = 0; i < rule.operands.size() + rule.results.size(); ++i)
       for (const DimFactors &dim : tensor(i)) {
-        if (dim.repeat == 1 || !llvm::is_contained(dim.factors, f))
+        if ((dim.repeat == 1 && dim.sections.empty()) || !llvm::is_contained(dim.factors, f))
           continue;
-        split.repeat = split.outer = 1;
+        split.repeat = 1;
+        split.parts = {};
         if (split.unit % dim.repeat != 0)
           split.unit = 1;
       }
   }
 
   // A dimension of several factors: behind the first that is split, one can be split only where the ones before it are
-  // used up, and evenly. Indices into a split factor are moved by one number, so it has no outer parts.
+  // used up, and evenly. Indices into a split factor are moved by one number, so it has no parts.
   void dropInexpressible(FactorSplits &factors) const {
     for (const IndexShift &shift : rule.shifts)
-      if (factors[shift.factor].outer != 1)
+      if (factors[shift.factor].parts.width() != 1)
         factors[shift.factor] = Split{.axes = {}, .closed = true};
     for (unsigned i = 0; i < rule.operands.size() + rule.results.size(); ++i)
       for (const DimFactors &dim : tensor(i)) {
@@ -137,7 +138,7 @@ private:
           Split &split = factors[f];
           int64_t size = rule.factors[f].size, parts = mesh.sizeOf(split.axes);
           if (started && !split.axes.empty() &&
-              (!usedUp || size % (parts * split.unit) != 0 || split.repeat != 1 || split.outer != 1))
+              (!usedUp || size % (parts * split.unit) != 0 || split.repeat != 1 || split.parts.width() != 1))
             split = Split{.axes = {}, .closed = true};
           started |= !split.axes.empty();
           usedUp &= !started || isUsedUp(split, size, mesh);

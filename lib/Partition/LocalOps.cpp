@@ -56,15 +56,16 @@ struct LocalOpBuilder {
                                          expand.getReassociationIndices());
   }
 
-  // A slice of the local whole: parts of a split dimension keep their number.
-  template <typename SliceOp> Operation *slice(SliceOp slice, ArrayRef<int64_t> whole, ArrayRef<int64_t> localWhole) {
+  // A slice of the local whole: a split dimension has as many parts, or blocks of each section.
+  template <typename SliceOp> Operation *slice(SliceOp slice, const TensorFactors &whole) {
     SmallVector<int64_t> offsets(slice.getStaticOffsets()), sizes(slice.getStaticSizes());
-    for (unsigned d = 0; d < whole.size(); ++d) {
-      if (localWhole[d] == whole[d])
+    for (auto [d, dim] : llvm::enumerate(whole)) {
+      if (dim.factors.empty() || assignment.factors[dim.factors.back()].axes.empty())
         continue;
-      int64_t parts = whole[d] / sizes[d], number = offsets[d] / sizes[d];
-      sizes[d] = localWhole[d] / parts;
-      offsets[d] = number * sizes[d];
+      int64_t size = rule.factors[dim.factors.back()].size;
+      int64_t local = localSize(assignment.factors[dim.factors.back()], size, context.mesh);
+      offsets[d] = offsets[d] / size * local;
+      sizes[d] = sizes[d] / size * local;
     }
     Operation *local = clone();
     local->setAttr("static_offsets", b.getDenseI64ArrayAttr(offsets));
@@ -101,10 +102,9 @@ struct LocalOpBuilder {
     if (auto expandOp = dyn_cast<tensor::ExpandShapeOp>(op))
       return expand(expandOp);
     if (auto extract = dyn_cast<tensor::ExtractSliceOp>(op))
-      return slice(extract, extract.getSourceType().getShape(),
-                   cast<RankedTensorType>(operands[0].getType()).getShape());
+      return slice(extract, rule.operands[0]);
     if (auto insert = dyn_cast<tensor::InsertSliceOp>(op))
-      return slice(insert, insert.getDestType().getShape(), cast<RankedTensorType>(operands[1].getType()).getShape());
+      return slice(insert, rule.operands[1]);
     Operation *local = clone();
     if (auto linalgOp = dyn_cast<linalg::LinalgOp>(local))
       return localiseBody(context, linalgOp, rule, assignment);

@@ -133,7 +133,8 @@ FactorSplits AxisPropagation::factorAxes(const Edge &edge) const {
         Axes &have = best[factor].axes;
         // Grains go along, so that a reshape further on knows what is not cut; Grains.cpp completes them.
         best[factor].unit = std::max(best[factor].unit, part.unit);
-        best[factor].outer = std::max(best[factor].outer, part.outer);
+        if (part.parts.width() > best[factor].parts.width())
+          best[factor].parts = part.parts;
         unsigned common = 0;
         while (common < have.size() && common < part.axes.size() && have[common] == part.axes[common])
           ++common;
@@ -244,7 +245,7 @@ bool AxisPropagation::apply(const Proposal &proposal) {
   Sharding before = sharding;
   bool fresh = axes.empty();
   int64_t size = graph.nodes[proposal.node].type.getDimSize(proposal.dim);
-  if (fresh ? size % (proposal.split.outer * proposal.split.unit) != 0 : split.outer != proposal.split.outer)
+  if (fresh ? size % (proposal.split.parts.width() * proposal.split.unit) != 0 : split.parts != proposal.split.parts)
     return false;
   bool changed = false;
   for (StringAttr axis : ArrayRef(wanted).drop_front(axes.size())) {
@@ -257,7 +258,7 @@ bool AxisPropagation::apply(const Proposal &proposal) {
     changes.insert({proposal.node, std::move(before)});
   if (changed && fresh) {
     split.unit = std::max(split.unit, proposal.split.unit);
-    split.outer = proposal.split.outer;
+    split.parts = proposal.split.parts;
   }
   return changed;
 }

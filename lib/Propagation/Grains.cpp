@@ -1,5 +1,5 @@
 // Grains: which blocks of a dimension are never cut (unit), which follow others (repeat), and which parts are split
-// each by itself (outer).
+// each by itself (outer, sections).
 //
 // Example: wq's rows [576] become 9 heads of 64 by a reshape. Where the heads are split, the rows are split in units of
 // 64; keys follow with repeat = 3.
@@ -26,13 +26,13 @@ static FactorSplits factorGrains(const Graph &graph, const Edge &edge) {
             return;
           have.unit = std::lcm(have.unit, part.unit);
           have.repeat = std::max(have.repeat, part.repeat);
-          if (have.outer == 1)
-            have.outer = part.outer;
+          if (have.parts.width() == 1)
+            have.parts = part.parts;
         });
   return splits;
 }
 
-void tp::propagateGrains(Graph &graph) {
+static void propagate(Graph &graph, bool withRepeats) {
   // Units and repeats only grow and are bounded by the dimensions' sizes, so this ends.
   for (bool changed = true; changed;) {
     changed = false;
@@ -46,19 +46,26 @@ void tp::propagateGrains(Graph &graph) {
         for (unsigned d = 0; d < wanted.dims.size(); ++d) {
           Split &have = node.sharding.dims[d];
           const Split &want = wanted.dims[d];
-          int64_t unit = std::lcm(have.unit, want.unit), repeat = std::max(have.repeat, want.repeat),
-                  outer = have.outer == 1 ? want.outer : have.outer;
-          if (have.axes.empty() || want.axes != have.axes || node.type.getDimSize(d) % (unit * outer) ||
-              (unit == have.unit && repeat == have.repeat && outer == have.outer))
+          int64_t unit = std::lcm(have.unit, want.unit),
+                  repeat = withRepeats ? std::max(have.repeat, want.repeat) : have.repeat;
+          const Parts &parts = have.parts.width() == 1 ? want.parts : have.parts;
+          if (have.axes.empty() || want.axes != have.axes || node.type.getDimSize(d) % (unit * parts.width()) ||
+              (unit == have.unit && repeat == have.repeat && parts == have.parts))
             continue;
           have.unit = unit;
           have.repeat = repeat;
-          have.outer = outer;
+          have.parts = parts;
           changed = true;
         }
       }
     }
   }
+}
+
+void tp::propagateGrains(Graph &graph) {
+  // Units first: where query heads turn out to be cut in groups, key heads need no repeat.
+  propagate(graph, /*withRepeats=*/false);
+  propagate(graph, /*withRepeats=*/true);
   for (Node &node : graph.nodes)
     canonicalise(node.sharding, node.type, graph.mesh);
 }

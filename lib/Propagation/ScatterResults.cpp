@@ -53,7 +53,7 @@ private:
     for (unsigned i = 0; i < reached.size() && i < kMost; ++i) {
       auto [node, at] = reached[i];
       const Split &split = graph.nodes[node].sharding.dims[at];
-      if (!split.axes.empty() && split.axes.front() == axis && split.outer == 1)
+      if (!split.axes.empty() && split.axes.front() == axis && split.parts.width() == 1)
         return true;
       if (producers[node] >= 0)
         goBack(graph.edges[producers[node]], node, at, reached);

@@ -11,7 +11,7 @@ struct Walk {
   const Moves &moves;
   Sharding now;
   const Sharding &to;
-  SmallVector<ReshardStep> steps = {};
+  std::vector<ReshardStep> steps = {};
   ReshardCost cost = {};
 
   bool same(unsigned dim) const {
@@ -157,9 +157,9 @@ struct Bound {
     const Split &x = from.dims[dim], &y = to.dims[dim];
     auto [a, b] = window(x);
     auto [c, d] = window(y);
-    double before = x.outer * (b - a), after = y.outer * (d - c), both = std::min(before, after);
-    if (x.outer == y.outer)
-      both = x.outer * std::max<int64_t>(0, std::min(b, d) - std::max(a, c));
+    double before = x.parts.width() * (b - a), after = y.parts.width() * (d - c), both = std::min(before, after);
+    if (x.parts == y.parts)
+      both = x.parts.width() * std::max<int64_t>(0, std::min(b, d) - std::max(a, c));
     return {before, after, both};
   }
 
@@ -196,7 +196,7 @@ Sharding withoutIdleAxes(Sharding sharding, MeshAttr mesh) {
 }
 } // namespace
 
-SmallVector<ReshardStep> tp::planReshard(RankedTensorType globalType, const Sharding &from, const Sharding &to,
+std::vector<ReshardStep> tp::planReshard(RankedTensorType globalType, const Sharding &from, const Sharding &to,
                                          MeshAttr mesh) {
   if (sameLayout(from, to, globalType, mesh))
     return {};

@@ -30,7 +30,7 @@ std::optional<Split> Moves::rest(const Split &shorter, const Split &longer, unsi
   for (StringAttr axis : longer.axes)
     if (!llvm::is_contained(shorter.axes, axis))
       rest.axes.push_back(axis);
-  rest.outer = longer.outer;
+  rest.parts = longer.parts;
   if (rest.axes.empty() || rest.axes.size() + shorter.axes.size() != longer.axes.size())
     return std::nullopt;
   if (!order.empty() && ArrayRef(rest.axes) != order) {
@@ -43,8 +43,8 @@ std::optional<Split> Moves::rest(const Split &shorter, const Split &longer, unsi
   }
   Split base = shorter;
   if (shorter.axes.empty())
-    base.outer = longer.outer;
-  else if (shorter.outer != longer.outer)
+    base.parts = longer.parts;
+  else if (shorter.parts != longer.parts)
     return std::nullopt;
   // Plain blocks, as the whole dimension is cut, or all that there is on the first devices.
   int64_t all = geometry(longer, dim).local();
@@ -91,7 +91,7 @@ std::optional<ReshardStep> Moves::permute(const Sharding &from, const Sharding &
   for (unsigned dim = 0; dim < from.dims.size(); ++dim) {
     if (sameLayout(from.dims[dim], to.dims[dim], type.getDimSize(dim), mesh))
       continue;
-    if (from.dims[dim].outer != to.dims[dim].outer || local(from.dims[dim], dim) != local(to.dims[dim], dim))
+    if (from.dims[dim].parts != to.dims[dim].parts || local(from.dims[dim], dim) != local(to.dims[dim], dim))
       return std::nullopt;
     dims.push_back(dim);
     for (const Axes *axes : {&from.dims[dim].axes, &to.dims[dim].axes})

@@ -51,8 +51,7 @@ private:
 
 // The best chain that is cheaper than `limit`, as long as the search stays within its bounds; empty where there is
 // none. `from` and `to` have no axes of one device.
-llvm::SmallVector<ReshardStep> searchReshard(const Moves &moves, const Sharding &from, const Sharding &to,
-                                             ReshardCost limit);
+std::vector<ReshardStep> searchReshard(const Moves &moves, const Sharding &from, const Sharding &to, ReshardCost limit);
 
 } // namespace tp
 

@@ -34,7 +34,7 @@ public:
   Search(const Moves &moves, const Sharding &from, const Sharding &to, ReshardCost limit)
       : moves(moves), from(from), to(to), rank(from.dims.size()), limit(limit) {}
 
-  SmallVector<ReshardStep> run() {
+  std::vector<ReshardStep> run() {
     if (!collect())
       return {};
     goal = stateOf(to);
@@ -112,7 +112,8 @@ private:
         continue;
       Split longer = split;
       longer.axes.push_back(axes[i]);
-      longer.unit = longer.repeat = longer.outer = 1;
+      longer.unit = longer.repeat = 1;
+      longer.parts = {};
       if (axes.size() <= 2 || moves.local(longer, dim) < local || startsWith(from.dims[dim].axes, longer.axes) ||
           startsWith(to.dims[dim].axes, longer.axes))
         extend(dim, longer, used | 1u << i);
@@ -126,10 +127,10 @@ private:
     for (const Split *end : {&from.dims[dim], &to.dims[dim]}) {
       if (used == 0)
         continue;
-      int64_t part = size / end->outer, local = moves.geometry(*end, dim).local();
-      cuts.push_back({split.axes, true, end->unit, end->repeat, 0, end->outer});
+      int64_t part = size / end->parts.width(), local = moves.geometry(*end, dim).local();
+      cuts.push_back({split.axes, true, end->unit, end->repeat, 0, end->parts});
       if (local > 0 && local < part && part % local == 0)
-        cuts.push_back({split.axes, true, local, 1, 0, end->outer});
+        cuts.push_back({split.axes, true, local, 1, 0, end->parts});
     }
     for (Split cut : cuts) {
       Geometry geometry = moves.geometry(cut, dim).canonical();
@@ -290,8 +291,8 @@ private:
     next[dim] = state[dim];
   }
 
-  SmallVector<ReshardStep> chainTo(int number) const {
-    SmallVector<ReshardStep> steps;
+  std::vector<ReshardStep> chainTo(int number) const {
+    std::vector<ReshardStep> steps;
     for (; nodes[number].parent >= 0; number = nodes[number].parent) {
       steps.push_back(nodes[number].step);
       steps.back().reduce = from.reduce;
@@ -320,7 +321,7 @@ private:
 };
 } // namespace
 
-SmallVector<ReshardStep> tp::searchReshard(const Moves &moves, const Sharding &from, const Sharding &to,
+std::vector<ReshardStep> tp::searchReshard(const Moves &moves, const Sharding &from, const Sharding &to,
                                            ReshardCost limit) {
   return Search(moves, from, to, limit).run();
 }

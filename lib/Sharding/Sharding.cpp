@@ -19,8 +19,12 @@ Sharding Sharding::whole(int64_t rank) {
 Sharding Sharding::from(ShardingAttr attribute) {
   Sharding result;
   for (SplitAttr split : attribute.getDims())
-    result.dims.push_back({Axes(split.getAxes()), split.getClosed(), split.getUnit(), split.getRepeat(),
-                           split.getPriority(), split.getOuter()});
+    result.dims.push_back({Axes(split.getAxes()),
+                           split.getClosed(),
+                           split.getUnit(),
+                           split.getRepeat(),
+                           split.getPriority(),
+                           {split.getOuter(), split.getSections().vec()}});
   result.replicated = Axes(attribute.getReplicated());
   result.partial = Axes(attribute.getPartial());
   result.reduce = attribute.getReduce();
@@ -28,7 +32,8 @@ Sharding Sharding::from(ShardingAttr attribute) {
 }
 
 SplitAttr tp::toAttribute(const Split &split, MLIRContext *context) {
-  return SplitAttr::get(context, split.axes, split.closed, split.unit, split.repeat, split.priority, split.outer);
+  return SplitAttr::get(context, split.axes, split.closed, split.unit, split.repeat, split.priority, split.parts.outer,
+                        split.parts.sections);
 }
 
 ShardingAttr Sharding::toAttribute(FlatSymbolRefAttr mesh, MLIRContext *context) const {
@@ -44,18 +49,18 @@ bool Sharding::uses(StringAttr axis) const {
 }
 
 Geometry tp::geometryOf(const Split &split, int64_t size, MeshAttr mesh) {
-  return Geometry{size / split.outer, mesh.sizeOf(split.axes), split.unit, split.repeat};
+  return Geometry{size / split.parts.width(), mesh.sizeOf(split.axes), split.unit, split.repeat};
 }
 
 int64_t tp::localSize(const Split &split, int64_t size, MeshAttr mesh) {
-  return split.outer * geometryOf(split, size, mesh).local();
+  return split.parts.width() * geometryOf(split, size, mesh).local();
 }
 
 // The two lists of the same axes, in another order, put the same elements on every device. That is where most devices
 // are idle.
 static bool sameInAnotherOrder(const Split &a, const Split &b, int64_t size, MeshAttr mesh) {
   Geometry x = geometryOf(a, size, mesh), y = geometryOf(b, size, mesh);
-  if (a.outer != b.outer || x.local() != y.local())
+  if (a.parts != b.parts || x.local() != y.local())
     return false;
   PartAt inB(a.axes, b.axes, mesh);
   for (int64_t p = 0; p < x.parts; ++p) {
@@ -68,7 +73,7 @@ static bool sameInAnotherOrder(const Split &a, const Split &b, int64_t size, Mes
 
 bool tp::sameLayout(const Split &a, const Split &b, int64_t size, MeshAttr mesh) {
   if (a.axes == b.axes)
-    return a.axes.empty() || (a.outer == b.outer && geometryOf(a, size, mesh).sameAs(geometryOf(b, size, mesh)));
+    return a.axes.empty() || (a.parts == b.parts && geometryOf(a, size, mesh).sameAs(geometryOf(b, size, mesh)));
   return a.axes.size() > 1 && a.axes.size() == b.axes.size() &&
          std::is_permutation(a.axes.begin(), a.axes.end(), b.axes.begin()) && sameInAnotherOrder(a, b, size, mesh);
 }
@@ -98,7 +103,7 @@ RankedTensorType tp::localType(RankedTensorType type, const Sharding &sharding, 
 void tp::canonicalise(Sharding &sharding, RankedTensorType type, MeshAttr mesh) {
   for (auto [split, size] : llvm::zip(sharding.dims, type.getShape())) {
     if (mesh.sizeOf(split.axes) == 1)
-      split.outer = 1;
+      split.parts = {};
     Geometry geometry = geometryOf(split, size, mesh).canonical();
     split.unit = geometry.unit;
     split.repeat = geometry.repeat;
@@ -111,6 +116,18 @@ void tp::projectToFactors(const DimFactors &dim, const Split &split, const Shard
     return;
   if (dim.factors.size() == 1) {
     Split factor = split;
+    if (!dim.sections.empty()) {
+      int64_t size = rule.factors[dim.factors[0]].size, one = dim.sections.size() == 1 ? dim.sections[0] : 1;
+      if (split.parts != dim.splitParts() && split.parts.width() != 1)
+        return;
+      // Blocks that a split of the whole states without its sections are none of the sections', and ones that leave
+      // devices idle are better cut.
+      factor.unit = split.parts == dim.splitParts() && split.unit % one == 0 ? split.unit / one : 1;
+      if (size / factor.unit < mesh.sizeOf(split.axes))
+        factor.unit = 1;
+      factor.repeat = 1;
+      factor.parts = {};
+    }
     // repeat g: each of the dimension's elements is g of the factor's. A split that states no repeat leaves the
     // factor's grain free.
     if (dim.repeat > 1 && split.repeat % dim.repeat == 0)
@@ -125,20 +142,22 @@ void tp::projectToFactors(const DimFactors &dim, const Split &split, const Shard
   for (unsigned factor : dim.factors)
     inner *= rule.factors[factor].size;
   ArrayRef<StringAttr> axes = split.axes;
-  int64_t unit = split.unit, repeat = split.repeat, outer = split.outer;
+  int64_t unit = split.unit, repeat = split.repeat;
+  Parts parts = split.parts;
   bool first = true; // an inner factor's blocks must not cross the outer one's
   for (unsigned factor : dim.factors) {
     int64_t size = rule.factors[factor].size;
     inner = size ? inner / size : 0;
     // Factors that `outer` counts, or that must be whole, leave every axis to the next ones.
-    if (first && size > 0 && outer > 1 && outer % size == 0) {
-      outer /= size;
+    if (first && size > 0 && parts.outer > 1 && parts.outer % size == 0) {
+      parts.outer /= size;
       continue;
     }
-    if (first && size > 1 && outer == 1 && rule.factors[factor].kind == FactorKind::Whole)
+    if (first && size > 1 && parts.width() == 1 && rule.factors[factor].kind == FactorKind::Whole)
       continue;
-    if (size % outer != 0)
+    if (size % parts.width() != 0)
       return;
+    int64_t held = size / parts.width();
     // Blocks that hold all of the inner factors leave every axis to this one, be it a single block (one kv head for all
     // ranks).
     bool takesAll = unit > 1 && inner > 0 && unit % inner == 0;
@@ -147,10 +166,10 @@ void tp::projectToFactors(const DimFactors &dim, const Split &split, const Shard
     Split part;
     part.closed = split.closed;
     part.priority = split.priority;
-    part.outer = outer;
-    int64_t parts = 1;
-    while (!axes.empty() && (parts < size / outer || takesAll)) {
-      parts *= *mesh.sizeOf(axes.front());
+    part.parts = parts;
+    int64_t devices = 1;
+    while (!axes.empty() && (devices < held || takesAll)) {
+      devices *= *mesh.sizeOf(axes.front());
       part.axes.push_back(axes.front());
       axes = axes.drop_front();
     }
@@ -158,21 +177,23 @@ void tp::projectToFactors(const DimFactors &dim, const Split &split, const Shard
       part.unit = unit / inner;
       part.repeat = repeat;
     }
-    if (size / outer % part.unit != 0)
+    if (held % part.unit != 0)
       return;
-    if (!first && (size % (parts * part.unit) != 0 || part.repeat != 1))
+    if (!first && (size % (devices * part.unit) != 0 || part.repeat != 1))
       return;
     first = false;
     assign(factor, part);
     // Inner factors hold the rest only where this one is used up exactly.
-    if (parts != size / outer || part.unit != 1 || part.repeat != 1)
+    if (!isUsedUp(part, size, mesh))
       return;
-    unit = repeat = outer = 1;
+    unit = repeat = 1;
+    parts = {};
   }
 }
 
 bool tp::isUsedUp(const Split &split, int64_t size, MeshAttr mesh) {
-  return mesh.sizeOf(split.axes) * split.outer == size && split.unit == 1 && split.repeat == 1;
+  return split.parts.sections.empty() && mesh.sizeOf(split.axes) * split.parts.outer == size && split.unit == 1 &&
+         split.repeat == 1;
 }
 
 Split tp::projectToDim(const DimFactors &dim, ArrayRef<Split> factors, const ShardingRule &rule, MeshAttr mesh) {
@@ -181,6 +202,14 @@ Split tp::projectToDim(const DimFactors &dim, ArrayRef<Split> factors, const Sha
     return result;
   if (dim.factors.size() == 1) {
     result = factors[dim.factors[0]];
+    if (!dim.sections.empty()) {
+      if (result.parts.width() != 1)
+        return Split();
+      result.parts = dim.splitParts();
+      result.repeat = 1;
+      if (dim.sections.size() == 1)
+        result.unit *= dim.sections[0];
+    }
     if (dim.repeat > 1) {
       if (result.unit % dim.repeat == 0 && result.repeat == 1)
         result.unit /= dim.repeat;
@@ -205,8 +234,8 @@ Split tp::projectToDim(const DimFactors &dim, ArrayRef<Split> factors, const Sha
     if (first) {
       result = part;
       result.unit = part.unit * std::max<int64_t>(inner, 1);
-      result.outer = part.outer * outer;
-    } else if (size % mesh.sizeOf(part.axes) != 0 || part.outer != 1) {
+      result.parts.outer *= outer;
+    } else if (size % mesh.sizeOf(part.axes) != 0 || part.parts.width() != 1) {
       break;
     } else {
       result.axes.append(part.axes.begin(), part.axes.end());

@@ -3,6 +3,8 @@
 
 #include "llvm/ADT/TypeSwitch.h"
 
+#include <numeric>
+
 using namespace mlir;
 using namespace tp;
 
@@ -23,6 +25,46 @@ static ShardingRule reshapeRule(ArrayRef<int64_t> coarse, ArrayRef<int64_t> fine
   rule.results.push_back(expands ? fineDims : coarseDims);
   rule.terms = {{0}};
   return rule;
+}
+
+// The relative sizes of sections; none where they are equal or share no more than single elements.
+static std::vector<int64_t> relativeSizes(ArrayRef<int64_t> sizes) {
+  int64_t divisor = 0;
+  for (int64_t size : sizes)
+    divisor = std::gcd(divisor, size);
+  std::vector<int64_t> relative;
+  if (divisor > 1 && !llvm::all_equal(sizes) && !llvm::is_contained(sizes, 0))
+    for (int64_t size : sizes)
+      relative.push_back(size / divisor);
+  return relative;
+}
+
+// The sizes of the sections that the slices of a value cut a dimension into; what no slice reads is a section too. None
+// where a slice has a stride, or two overlap.
+static SmallVector<int64_t> sectionsOf(TypedValue<RankedTensorType> value, unsigned dim) {
+  SmallVector<std::pair<int64_t, int64_t>> windows; // offset and size
+  for (Operation *user : value.getUsers()) {
+    auto slice = dyn_cast<tensor::ExtractSliceOp>(user);
+    if (!slice || slice.isDynamicOffset(dim) || slice.isDynamicSize(dim) || slice.isDynamicStride(dim) ||
+        slice.getStaticStride(dim) != 1)
+      return {};
+    windows.push_back({slice.getStaticOffset(dim), slice.getStaticSize(dim)});
+  }
+  llvm::sort(windows);
+  windows.erase(llvm::unique(windows), windows.end());
+  SmallVector<int64_t> sizes;
+  int64_t end = 0;
+  windows.push_back({value.getType().getDimSize(dim), 0});
+  for (auto [offset, size] : windows) {
+    if (offset < end)
+      return {};
+    if (offset > end)
+      sizes.push_back(offset - end);
+    if (size > 0)
+      sizes.push_back(size);
+    end = offset + size;
+  }
+  return sizes;
 }
 
 // A dimension of the whole and one of its part [offset, offset + size): shared where the part is everything, the inner
@@ -64,7 +106,22 @@ static ShardingRule sliceRule(OffsetSizeAndStrideOpInterface op, ArrayRef<int64_
 
 static ShardingRule extractRule(tensor::ExtractSliceOp op) {
   TensorFactors whole, slice;
-  ShardingRule rule = sliceRule(op, shapeOf(op.getSource()), op.getDroppedDims(), whole, slice);
+  llvm::SmallBitVector dropped = op.getDroppedDims();
+  ShardingRule rule = sliceRule(op, shapeOf(op.getSource()), dropped, whole, slice);
+  unsigned kept = 0;
+  for (unsigned dim = 0; dim < dropped.size(); ++dim) {
+    if (dropped[dim])
+      continue;
+    DimFactors &part = slice[kept++];
+    SmallVector<int64_t> sizes = sectionsOf(op.getSource(), dim);
+    std::vector<int64_t> sections = relativeSizes(sizes);
+    if (sections.empty())
+      continue;
+    int64_t blocks = sizes[0] / sections[0];
+    unsigned factor = rule.addFactor(blocks);
+    whole[dim] = {{factor}, 1, sections};
+    part = {{factor}, 1, {op.getStaticSize(dim) / blocks}};
+  }
   rule.operands.assign(op->getNumOperands(), {});
   rule.operands[0] = whole;
   rule.results = {slice};
@@ -110,6 +167,15 @@ static ShardingRule concatRule(tensor::ConcatOp op) {
     input[along].factors = {factor};
   }
   rule.operands.assign(parts, input);
+  SmallVector<int64_t> sizes;
+  for (Value value : op.getInputs())
+    sizes.push_back(shapeOf(value)[along]);
+  if (std::vector<int64_t> sections = relativeSizes(sizes); !sections.empty()) {
+    unsigned factor = rule.addFactor(sizes[0] / sections[0]);
+    result[along] = {{factor}, 1, sections};
+    for (auto [i, width] : llvm::enumerate(sections))
+      rule.operands[i][along] = {{factor}, 1, {width}};
+  }
   rule.results = {result};
   return rule;
 }

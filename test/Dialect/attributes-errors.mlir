@@ -63,7 +63,35 @@ func.func @f() attributes {a = #tp.split<{"tp", repeat = -1}>} {
 
 // -----
 
-// expected-error @+1 {{expected an axis name in quotes, 'unit', 'repeat', 'outer' or '?'}}
+// expected-error @+1 {{expected sections of at least 1, found 0}}
+func.func @f() attributes {a = #tp.split<{"tp", sections = [2, 0]}>} {
+  return
+}
+
+// -----
+
+// expected-error @+1 {{sections are too large: 9223372036854775807}}
+func.func @f() attributes {a = #tp.split<{"tp", sections = [2, 9223372036854775807]}>} {
+  return
+}
+
+// -----
+
+// expected-error @+1 {{expected sections of different sizes without a common divisor ('outer' is for equal parts)}}
+func.func @f() attributes {a = #tp.split<{"tp", sections = [4, 2]}>} {
+  return
+}
+
+// -----
+
+// expected-error @+1 {{expected sections of different sizes without a common divisor ('outer' is for equal parts)}}
+func.func @f() attributes {a = #tp.split<{"tp", sections = [1, 1, 1]}>} {
+  return
+}
+
+// -----
+
+// expected-error @+1 {{expected an axis name in quotes, 'unit', 'repeat', 'outer', 'sections' or '?'}}
 func.func @f() attributes {a = #tp.split<{tp}>} {
   return
 }

@@ -35,7 +35,9 @@ func.func @attributes() attributes {
   // CHECK-SAME: a14 = #tp.reduce<max>
   a14 = #tp.reduce<max>,
   // CHECK-SAME: a15 = #tp.rotary<base = 1.000000e+06, yarn, factor = 4.000000e+00, low = 1.000000e+00, high = 3.200000e+01, context = 32768>
-  a15 = #tp.rotary<base = 1000000.0, yarn, factor = 4.0, low = 1.0, high = 32.0, context = 32768>
+  a15 = #tp.rotary<base = 1000000.0, yarn, factor = 4.0, low = 1.0, high = 32.0, context = 32768>,
+  // CHECK-SAME: a16 = #tp.split<{"tp", unit = 2, outer = 3, sections = [4, 1, 1], ?}>
+  a16 = #tp.split<{"tp", sections = [4, 1, 1], outer = 3, unit = 2, ?}>
 } {
   return
 }

@@ -8,7 +8,7 @@ func.func @f() attributes {a = #tp.split<{"tp", "tp"}>} {
 
 // -----
 
-// CHECK: :[[#@LINE+1]]:{{.*}}error: expected an axis name in quotes, 'unit', 'repeat', 'outer' or '?'
+// CHECK: :[[#@LINE+1]]:{{.*}}error: expected an axis name in quotes, 'unit', 'repeat', 'outer', 'sections' or '?'
 func.func @f() attributes {a = #tp.sharding<@mesh, [{}, {tp}]>} {
   return
 }

@@ -51,6 +51,22 @@ func.func @f(%x: tensor<4xf32> {tp.sharding = #tp.sharding<@mesh, [{"tp", unit =
 // -----
 
 tp.mesh @mesh <["dp" = 2, "tp" = 3]>
+// expected-error @+1 {{sections of 3 elements in all do not divide dimension 0 of size 4}}
+func.func @f(%x: tensor<8xf32> {tp.sharding = #tp.sharding<@mesh, [{"tp", outer = 2, sections = [2, 1]}]>}) {
+  return
+}
+
+// -----
+
+tp.mesh @mesh <["dp" = 2, "tp" = 3]>
+// expected-error @+1 {{unit 2 does not divide dimension 0 of size 3}}
+func.func @f(%x: tensor<9xf32> {tp.sharding = #tp.sharding<@mesh, [{"tp", unit = 2, sections = [2, 1]}]>}) {
+  return
+}
+
+// -----
+
+tp.mesh @mesh <["dp" = 2, "tp" = 3]>
 // expected-error @+1 {{expected a tensor with a static shape}}
 func.func @f(%x: tensor<?xf32> {tp.sharding = #tp.sharding<@mesh, [{}]>}) {
   return

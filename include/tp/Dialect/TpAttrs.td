@@ -56,15 +56,19 @@ def Tp_SplitAttr : Tp_Attr<"Split", "split"> {
 
     `outer = 3` says that the dimension is 3 equal parts, one after the other, and that each of them is split like this: a device holds its
     share of every part. A fused query/key/value weight is split so, and a dimension that a reshape made of an outer dimension that is whole
-    and an inner one that is split.
+    and an inner one that is split. `sections = [4, 1, 1]` says the same of parts of unequal size (of each of the equal ones, where there are
+    such): where the dimension has `6 n` elements, they are `4 n`, `n` and `n`. Units and repeats count in the `n`: with `unit = 64`, blocks of
+    256, 64 and 64 elements are not cut. A fused weight with fewer key/value heads than query heads is split so.
 
     Example: 3 kv heads of 64 elements that follow 9 query heads over 2 devices: `{"tp", unit = 64, repeat = 3}`; the devices hold heads 0-1 and 1-2.
 
-    Constraints: (C1) no axis appears twice; (C2) `unit`, `repeat` and `outer` are at least 1.
+    Constraints: (C1) no axis appears twice; (C2) `unit`, `repeat`, `outer` and `sections` are at least 1; (C3) `sections` differ and
+    have no common divisor.
   }];
   let parameters = (ins ArrayRefParameter<"::mlir::StringAttr">:$axes, DefaultValuedParameter<"bool", "true">:$closed,
       DefaultValuedParameter<"int64_t", "1">:$unit, DefaultValuedParameter<"int64_t", "1">:$repeat,
-      DefaultValuedParameter<"int64_t", "0">:$priority, DefaultValuedParameter<"int64_t", "1">:$outer);
+      DefaultValuedParameter<"int64_t", "0">:$priority, DefaultValuedParameter<"int64_t", "1">:$outer,
+      OptionalArrayRefParameter<"int64_t">:$sections);
   let hasCustomAssemblyFormat = 1;
   let genVerifyDecl = 1;
 }
@@ -78,8 +82,8 @@ def Tp_ShardingAttr : Tp_Attr<"Sharding", "sharding"> {
     Example: `#tp.sharding<@mesh, [{"dp"}, {}, {"tp", ?} ], replicated = {"pp"}, partial = sum {"ep"}>`.
 
     Constraints: (C1) an axis is used at most once in the whole sharding; (C2) axes exist in the mesh; (C3) as many splits as the tensor
-    has dimensions; (C4) a split's `unit` times its `outer` divides its
-    dimension.
+    has dimensions; (C4) a split's `unit` times its `outer` times the sum of its
+    `sections` divides its dimension.
   }];
   let parameters = (ins "::mlir::FlatSymbolRefAttr":$mesh, ArrayRefParameter<"::tp::SplitAttr">:$dims,
       OptionalArrayRefParameter<"::mlir::StringAttr">:$replicated, OptionalArrayRefParameter<"::mlir::StringAttr">:$partial,

@@ -26,8 +26,8 @@ struct ReshardStep {
 };
 
 // The steps from `from` to `to` (axes partial in `to` must be partial in `from`).
-llvm::SmallVector<ReshardStep> planReshard(mlir::RankedTensorType globalType, const Sharding &from, const Sharding &to,
-                                           MeshAttr mesh);
+std::vector<ReshardStep> planReshard(mlir::RankedTensorType globalType, const Sharding &from, const Sharding &to,
+                                     MeshAttr mesh);
 
 // Bits of one element.
 int64_t elementBits(mlir::RankedTensorType type);

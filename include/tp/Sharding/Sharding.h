@@ -14,7 +14,8 @@ using Axes = llvm::SmallVector<mlir::StringAttr, 2>;
 struct Split {
   Axes axes;
   bool closed = false;
-  int64_t unit = 1, repeat = 1, priority = 0, outer = 1;
+  int64_t unit = 1, repeat = 1, priority = 0;
+  Parts parts = {};
 
   bool operator==(const Split &) const = default;
 };
@@ -35,7 +36,8 @@ struct Sharding {
 };
 
 SplitAttr toAttribute(const Split &split, mlir::MLIRContext *context);
-// Of one of the `outer` parts of a dimension of `size` elements.
+// Of a dimension of `size` elements: in one of its parts, and there in as many elements as a section of size 1 has; a
+// section of size w has w for each.
 Geometry geometryOf(const Split &split, int64_t size, MeshAttr mesh);
 // Elements of a dimension that one device holds.
 int64_t localSize(const Split &split, int64_t size, MeshAttr mesh);
@@ -69,7 +71,8 @@ using FactorSplits = llvm::SmallVector<Split, 8>;
 // where the split cannot be said in its elements.
 void projectToFactors(const DimFactors &dim, const Split &split, const ShardingRule &rule, MeshAttr mesh,
                       llvm::function_ref<void(unsigned factor, Split split)> assign);
-// Every device has one element of each outer part of a factor: behind it, an inner factor can be split.
+// Every device has one element of each outer part of a factor: behind it, an inner factor can be split. (Not within
+// sections, where some devices would have several.)
 bool isUsedUp(const Split &split, int64_t size, MeshAttr mesh);
 // The split of a dimension whose factors are split like this: whole factors before the first that is split are its
 // `outer`; further ones are dropped where a block split cannot say them.

@@ -14,7 +14,9 @@
 #include "llvm/ADT/SmallVector.h"
 #include <cstdint>
 #include <functional>
+#include <numeric>
 #include <optional>
+#include <vector>
 
 namespace mlir {
 class Operation;
@@ -35,10 +37,30 @@ struct Factor {
   FactorKind kind = FactorKind::Parallel;
 };
 
-// The factors of one dimension, outermost first. `repeat` > 1 goes with a single factor.
+// A dimension that is `outer` equal parts, each of them sections of these relative sizes (none: one). Every section is
+// split by itself.
+struct Parts {
+  int64_t outer = 1;
+  std::vector<int64_t> sections = {};
+
+  // Elements of the dimension for each element of a section of size 1.
+  int64_t width() const { return outer * sectionsWidth(); }
+  int64_t sectionsWidth() const {
+    return sections.empty() ? 1 : std::accumulate(sections.begin(), sections.end(), int64_t(0));
+  }
+  auto operator<=>(const Parts &) const = default;
+};
+
+// The factors of one dimension, outermost first. `repeat` > 1 and `sections` go with a single factor: with sections
+// [4, 1, 1] the dimension is 4, 1 and 1 elements for each of the factor's, one section behind the other. With [4] it is
+// the first of these sections.
 struct DimFactors {
   llvm::SmallVector<unsigned, 2> factors;
   int64_t repeat = 1;
+  std::vector<int64_t> sections = {};
+
+  // Those of a split of the dimension; a section by itself has none.
+  Parts splitParts() const { return {1, sections.size() > 1 ? sections : std::vector<int64_t>()}; }
 };
 using TensorFactors = llvm::SmallVector<DimFactors, 4>;
 

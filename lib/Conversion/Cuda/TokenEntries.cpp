@@ -47,7 +47,7 @@ static Value bestOf(OpBuilder &b, Value logits) {
       TopPairsOp::create(b, loc, pairsType, source, gather.getSizeAttr(), gather.getSplit(), gather.getMeshAttr());
   SplitAttr split = gather.getSplit();
   int64_t all = pieces * lookupMesh(gather, gather.getMeshAttr()).sizeOf(split.getAxes());
-  auto even = SplitAttr::get(b.getContext(), split.getAxes(), true, 1, 1, 0, 1);
+  auto even = SplitAttr::get(b.getContext(), split.getAxes(), true, 1, 1, 0, 1, ArrayRef<int64_t>());
   Value gathered =
       AllGatherOp::create(b, loc, RankedTensorType::get({batch, all, 2}, b.getI32Type()), pairs, b.getI64IntegerAttr(1),
                           b.getI64IntegerAttr(all), even, gather.getMeshAttr(), gather.getOriginAttr());

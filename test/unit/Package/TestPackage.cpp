@@ -35,7 +35,7 @@ TestModel::TestModel(Mesh meshAxes, std::vector<TestWeight> list, unsigned seed)
         shard.sharding.dims[dim].axes.push_back(mlir::StringAttr::get(&context, axis));
       shard.sharding.dims[dim].unit = weight.splits[dim].unit;
       shard.sharding.dims[dim].repeat = weight.splits[dim].repeat;
-      shard.sharding.dims[dim].outer = weight.splits[dim].outer;
+      shard.sharding.dims[dim].parts = {weight.splits[dim].outer, weight.splits[dim].sections};
     }
     cpu::Weight local{weight.name, {}, weight.type, weight.layout, 0, 0};
     for (size_t dim = 0; dim < weight.shape.size(); ++dim)
@@ -85,7 +85,10 @@ std::vector<int64_t> TestModel::coordinates(int64_t rank) const {
 std::vector<int64_t> TestModel::held(const TestWeight &weight, size_t dim, int64_t rank) const {
   TestSplit split = dim < weight.splits.size() ? weight.splits[dim] : TestSplit{};
   std::vector<int64_t> at = coordinates(rank);
-  int64_t parts = 1, part = 0, size = weight.shape[dim] / split.outer; // of an outer part
+  int64_t parts = 1, part = 0, sections = 0;
+  for (int64_t section : split.sections)
+    sections += section;
+  int64_t size = weight.shape[dim] / split.outer / std::max<int64_t>(sections, 1); // of a section of size 1
   for (const std::string &axis : split.axes)
     for (size_t i = 0; i < mesh.size(); ++i)
       if (mesh[i].first == axis) {
@@ -106,9 +109,14 @@ std::vector<int64_t> TestModel::held(const TestWeight &weight, size_t dim, int64
     if (int64_t index = *mine.begin() * split.unit + int64_t(i); index < size)
       result[i] = index;
   std::vector<int64_t> all;
+  int64_t before = 0;
   for (int64_t outer = 0; outer < split.outer; ++outer)
-    for (int64_t index : result)
-      all.push_back(index < 0 ? -1 : outer * size + index);
+    for (int64_t section : split.sections.empty() ? std::vector<int64_t>{1} : split.sections) {
+      for (int64_t index : result)
+        for (int64_t i = 0; i < section; ++i)
+          all.push_back(index < 0 ? -1 : before + index * section + i);
+      before += section * size;
+    }
   return all;
 }
 

@@ -15,6 +15,7 @@ namespace tp::test {
 struct TestSplit {
   std::vector<std::string> axes;
   int64_t unit = 1, repeat = 1, outer = 1;
+  std::vector<int64_t> sections = {};
 };
 
 struct TestWeight {

@@ -47,6 +47,15 @@ TEST(Weights, outerPartsAreSplitEachByItself) {
                                                {"bias", {3 * 8}, {{{"tp"}, 4, 1, 3}}}}));
 }
 
+// With fewer key and value heads than query heads.
+TEST(Weights, sectionsAreSplitEachByItself) {
+  for (int64_t parts : {1, 2, 3, 5})
+    expectAllRanks(
+        TestModel({{"tp", parts}}, {{"rows", {6 * 8, 24}, {{{"tp"}, 1, 1, 1, {4, 1, 1}}}, f32, Layout::panel},
+                                    {"columns", {24, 2 * 5 * 8}, {{}, {{"tp"}, 2, 1, 2, {3, 2}}}, bf16, Layout::panel},
+                                    {"bias", {6 * 8}, {{{"tp"}, 2, 2, 1, {4, 1, 1}}}}}));
+}
+
 TEST(Weights, severalAxesInAnyOrder) {
   TestModel::Mesh mesh{{"dp", 2}, {"tp", 3}, {"ep", 2}};
   expectAllRanks(TestModel(mesh, {{"a", {50, 18}, {{{"tp", "dp"}}, {{"ep"}}}},
@@ -84,10 +93,13 @@ TEST(Weights, randomModels) {
       std::vector<std::string> axes{"x", "y"};
       std::shuffle(axes.begin(), axes.end(), random);
       for (int64_t dim = pick(1, 3); dim > 0; --dim) {
-        TestSplit split{{}, pick(1, 4), pick(1, 3), pick(1, 2)};
+        TestSplit split{{}, pick(1, 4), pick(1, 3), pick(1, 2), {}};
+        int64_t sections = pick(0, 3) ? 1 : 5;
+        if (sections > 1)
+          split.sections = {2, 3};
         for (int64_t count = pick(0, int64_t(axes.size())); count > 0; --count, axes.pop_back())
           split.axes.push_back(axes.back());
-        weight.shape.push_back(split.unit * split.outer * pick(1, 12));
+        weight.shape.push_back(split.unit * split.outer * sections * pick(1, 12));
         weight.splits.push_back(split);
       }
       weight.type = pick(0, 1) ? f32 : bf16;

@@ -68,6 +68,20 @@ std::vector<int64_t> World::groupOf(int64_t rank, ArrayRef<StringAttr> axes) con
   return group;
 }
 
+// The element of a dimension that is at `index` of a shard, which holds [start, start + length) of each part; -1:
+// padding.
+static int64_t elementAt(const Parts &parts, const Geometry &geometry, int64_t index, int64_t start, int64_t length) {
+  int64_t local = geometry.local(), width = parts.sectionsWidth(), rest = index % (local * width);
+  int64_t before = index / (local * width) * width; // sections of size 1
+  for (int64_t section : parts.sections.empty() ? std::vector<int64_t>{1} : parts.sections) {
+    if (rest < section * local)
+      return rest < section * length ? before * geometry.size + section * start + rest : -1;
+    rest -= section * local;
+    before += section;
+  }
+  return -1;
+}
+
 Devices World::place(RankedTensorType type, const Sharding &sharding, ArrayRef<StringAttr> summedOver) {
   Devices devices;
   for (int64_t rank = 0; rank < mesh.devices(); ++rank) {
@@ -77,10 +91,10 @@ Devices World::place(RankedTensorType type, const Sharding &sharding, ArrayRef<S
       for (unsigned d = 0; d < index.size(); ++d) {
         Geometry geometry = geometryOf(sharding.dims[d], type.getDimSize(d), mesh);
         int64_t part = position(rank, sharding.dims[d].axes);
-        int64_t outer = index[d] / geometry.local(), inner = index[d] % geometry.local();
-        if (inner >= geometry.valid(part))
+        global.push_back(
+            elementAt(sharding.dims[d].parts, geometry, index[d], geometry.start(part), geometry.valid(part)));
+        if (global.back() < 0)
           return;
-        global.push_back(outer * geometry.size + geometry.start(part) + inner);
       }
       // A device holds the parts of the sum that agree with its coordinates on the axes that are still partial.
       for (int64_t other : groupOf(rank, summedOver))
@@ -108,7 +122,7 @@ Devices World::gather(const Devices &input, unsigned dim, int64_t size, const Sp
   geometry.disjointWindows(starts, lengths);
   Devices output;
   for (int64_t rank = 0; rank < mesh.devices(); ++rank) {
-    int64_t local = split.outer * geometry.local();
+    int64_t local = split.parts.width() * geometry.local();
     if (input[rank].shape[dim] != local)
       error = "gathers shards of " + std::to_string(input[rank].shape[dim]) + ", expected " + std::to_string(local);
     SmallVector<int64_t> shape = input[rank].shape;
@@ -116,13 +130,13 @@ Devices World::gather(const Devices &input, unsigned dim, int64_t size, const Sp
     LocalTensor tensor = empty(shape);
     for (auto [p, other] : llvm::enumerate(groupOf(rank, split.axes)))
       forEachIndex(input[other].shape, [&](ArrayRef<int64_t> index, int64_t i) {
-        int64_t part = index[dim] / geometry.local(), inner = index[dim] % geometry.local();
-        if (inner >= geometry.valid(p) && !input[other].elements[i].empty())
+        auto at = [&](int64_t length) { return elementAt(split.parts, geometry, index[dim], starts[p], length); };
+        if (at(geometry.valid(p)) < 0 && !input[other].elements[i].empty())
           error = "gathers shards with something in their padding";
-        if (inner >= lengths[p])
-          return;
         SmallVector<int64_t> to(index);
-        to[dim] = part * geometry.size + starts[p] + inner;
+        to[dim] = at(lengths[p]);
+        if (to[dim] < 0)
+          return;
         tensor.elements[linear(shape, to)] = input[other].elements[i];
       });
     output.push_back(tensor);
@@ -137,14 +151,13 @@ Devices World::slice(const Devices &input, unsigned dim, int64_t size, const Spl
     if (input[rank].shape[dim] != size)
       error = "slices " + std::to_string(input[rank].shape[dim]) + " elements, expected " + std::to_string(size);
     SmallVector<int64_t> shape = input[rank].shape;
-    shape[dim] = split.outer * geometry.local();
+    shape[dim] = split.parts.width() * geometry.local();
     LocalTensor tensor = empty(shape);
     int64_t p = position(rank, split.axes);
     forEachIndex(shape, [&](ArrayRef<int64_t> index, int64_t i) {
-      int64_t part = index[dim] / geometry.local(), inner = index[dim] % geometry.local();
       SmallVector<int64_t> from(index);
-      from[dim] = part * geometry.size + geometry.start(p) + inner;
-      if (inner < geometry.valid(p) && from[dim] < input[rank].shape[dim])
+      from[dim] = elementAt(split.parts, geometry, index[dim], geometry.start(p), geometry.valid(p));
+      if (from[dim] >= 0 && from[dim] < input[rank].shape[dim])
         tensor.elements[i] = input[rank].elements[linear(input[rank].shape, from)];
     });
     output.push_back(tensor);

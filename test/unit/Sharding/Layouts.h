@@ -14,10 +14,10 @@ namespace tp::test {
 
 // A local element: which parts of the sum of which global element it holds. A part is a coordinate on the axes that the
 // tensor is partial over. Empty: zero, or padding.
-using Parts = std::multiset<std::pair<int64_t, int64_t>>;
+using Addends = std::multiset<std::pair<int64_t, int64_t>>;
 struct LocalTensor {
   llvm::SmallVector<int64_t> shape;
-  std::vector<Parts> elements; // row-major
+  std::vector<Addends> elements; // row-major
 };
 using Devices = std::vector<LocalTensor>; // by rank
 

@@ -73,9 +73,9 @@ public:
   // In plain blocks, in those of an end, or in blocks as large as a shard there.
   bool hasGrain(const Split &split, unsigned dim, ArrayRef<Split> ends) const {
     return cutAs(split, dim, {}) || llvm::any_of(ends, [&](const Split &end) {
-             int64_t part = type.getDimSize(dim) / end.outer;
+             int64_t part = type.getDimSize(dim) / end.parts.width();
              int64_t local = geometryOf(end, type.getDimSize(dim), world.mesh).local();
-             return cutAs(split, dim, end) || (local < part && cutAs(split, dim, {{}, true, local, 1, 0, end.outer}));
+             return cutAs(split, dim, end) || (local < part && cutAs(split, dim, {{}, true, local, 1, 0, end.parts}));
            });
   }
 
@@ -97,7 +97,7 @@ public:
 
 private:
   bool divides(const Split &grain, int64_t size) const {
-    return grain.unit > 0 && size % (grain.outer * grain.unit) == 0;
+    return grain.unit > 0 && size % (grain.parts.width() * grain.unit) == 0;
   }
   bool cutAs(const Split &split, unsigned dim, Split grain) const {
     grain.axes = split.axes;
@@ -239,7 +239,7 @@ private:
     };
     for (size_t rank = 0; rank < want.size(); ++rank) {
       tried.assign(have.size(), false);
-      bool idle = llvm::all_of(want[rank].elements, [](const Parts &parts) { return parts.empty(); });
+      bool idle = llvm::all_of(want[rank].elements, [](const Addends &addends) { return addends.empty(); });
       if (!idle && !place(place, rank))
         return false;
     }
@@ -250,7 +250,7 @@ private:
   static bool changesOuterParts(const Sharding &a, const Sharding &b) {
     return llvm::any_of(llvm::zip(a.dims, b.dims), [](auto pair) {
       auto &[x, y] = pair;
-      return !x.axes.empty() && !y.axes.empty() && x.outer != y.outer;
+      return !x.axes.empty() && !y.axes.empty() && x.parts != y.parts;
     });
   }
 
@@ -370,6 +370,6 @@ TEST_F(ReshardOptimum, ThreeByTwoUneven) { compareAll({{"a", 3}, {"b", 2}}, {4, 
 TEST_F(ReshardOptimum, OneAxisOfEight) { compareAll({{"a", 8}}, {12, 5}); }
 TEST_F(ReshardOptimum, Units) { compareAll({{"a", 2}, {"b", 2}}, {6, 4}, {{{}, true, 2, 1, 0}}); }
 TEST_F(ReshardOptimum, UnitsAndRepeats) { compareAll({{"a", 4}}, {6, 8}, {{{}, true, 2, 1, 0}, {{}, true, 1, 3, 0}}); }
-TEST_F(ReshardOptimum, OuterParts) { compareAll({{"a", 2}, {"b", 2}}, {8, 6}, {{{}, true, 1, 1, 0, 2}}); }
-TEST_F(ReshardOptimum, OuterPartsUneven) { compareAll({{"a", 2}, {"b", 2}}, {6, 5}, {{{}, true, 1, 1, 0, 2}}); }
+TEST_F(ReshardOptimum, OuterParts) { compareAll({{"a", 2}, {"b", 2}}, {8, 6}, {{{}, true, 1, 1, 0, {2}}}); }
+TEST_F(ReshardOptimum, OuterPartsUneven) { compareAll({{"a", 2}, {"b", 2}}, {6, 5}, {{{}, true, 1, 1, 0, {2}}}); }
 TEST_F(ReshardOptimum, RepeatsOnTwoAxes) { compareAll({{"a", 2}, {"b", 2}}, {3, 8}, {{{}, true, 1, 3, 0}}); }
