@@ -135,11 +135,15 @@ struct ModelImporter::Signature {
   SmallVector<Type> types, resultTypes;
   SmallVector<DictionaryAttr> attributes, resultAttributes;
   SmallVector<std::string> keys; // of arguments
+  SmallVector<unsigned> layers;  // where each layer's states begin, its parameters behind them; and the end
 
   void add(const std::string &key, Type type, StringRef kind, const Twine &name) {
     keys.push_back(key);
     types.push_back(type);
     attributes.push_back(b.getDictionaryAttr(b.getNamedAttr(kind, b.getStringAttr(name))));
+  }
+  ValueRange ofLayer(ValueRange arguments, int64_t number) const {
+    return arguments.slice(layers[number], layers[number + 1] - layers[number]);
   }
   void addResult(Type type, StringRef kind, const Twine &name) {
     resultTypes.push_back(type);
@@ -153,7 +157,7 @@ static std::string keyOf(int64_t n, StringRef key) { return (key + "." + Twine(n
 void ModelImporter::addEntry(StringRef entryName, int64_t rows, Head head) {
   OpBuilder::InsertionGuard guard(b);
   b.setInsertionPointToEnd(module->getBody());
-  Signature signature{b, {}, {}, {}, {}, {}};
+  Signature signature{b, {}, {}, {}, {}, {}, {}};
   signature.add("tokens", indices({batch, rows}), kInput, "tokens");
   for (const Input &input : inputs(rows))
     signature.add(input.name, input.type, kInput, input.name);
@@ -162,11 +166,13 @@ void ModelImporter::addEntry(StringRef entryName, int64_t rows, Head head) {
   for (const Parameter &p : modelParameters())
     signature.add(p.key, p.type, kParameter, p.name);
   for (int64_t n = stack().first; n < stack().second; ++n) {
+    signature.layers.push_back(signature.types.size());
     for (const State &state : layerStates(n))
       signature.add(keyOf(n, state.key), state.type, kState, keyOf(n, state.key));
     for (const Parameter &p : layerParameters(n))
       signature.add(keyOf(n, p.key), p.type, kParameter, p.name);
   }
+  signature.layers.push_back(signature.types.size());
   std::string name = (entryName + (rows > 1 ? "_" + Twine(rows) : Twine(""))).str();
   auto function = func::FuncOp::create(b, loc, name, b.getFunctionType(signature.types, {}));
   function->setAttr(kEntry, b.getStringAttr(entryName));
@@ -189,7 +195,7 @@ void ModelImporter::addBody(func::FuncOp function, Signature &signature, int64_t
   prepare(arguments, rows);
   SmallVector<Value> returned(1);
   for (int64_t n = stack().first; n < stack().second; ++n) {
-    func::CallOp call = callLayer(x, n, rows, arguments);
+    func::CallOp call = callLayer(x, n, rows, arguments, signature.ofLayer(body->getArguments(), n - stack().first));
     x = call.getResult(0);
     llvm::append_range(returned, call.getResults().drop_front());
   }
@@ -215,17 +221,14 @@ std::string ModelImporter::layerName(int64_t n, int64_t rows) const {
   return (kind.empty() ? "" : kind + "_") + "layer_" + std::to_string(rows);
 }
 
-func::CallOp ModelImporter::callLayer(Value x, int64_t n, int64_t rows, const Arguments &arguments) {
+func::CallOp ModelImporter::callLayer(Value x, int64_t n, int64_t rows, const Arguments &arguments, ValueRange own) {
   SmallVector<Value> operands = {x};
   SmallVector<Type> types = {x.getType()};
   for (const std::string &input : layerInputs(n))
     operands.push_back(arguments[input]);
-  for (const State &state : layerStates(n)) {
-    operands.push_back(arguments[keyOf(n, state.key)]);
+  llvm::append_range(operands, own);
+  for (const State &state : layerStates(n))
     types.push_back(state.type);
-  }
-  for (const Parameter &p : layerParameters(n))
-    operands.push_back(arguments[keyOf(n, p.key)]);
   return func::CallOp::create(b, loc, layerName(n, rows), types, operands);
 }
 

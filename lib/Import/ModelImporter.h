@@ -121,7 +121,8 @@ private:
   Chunks planRows();
   std::string layerName(int64_t n, int64_t rows) const;
   void addLayer(int64_t n, int64_t rows);
-  mlir::func::CallOp callLayer(mlir::Value x, int64_t n, int64_t rows, const Arguments &arguments);
+  mlir::func::CallOp callLayer(mlir::Value x, int64_t n, int64_t rows, const Arguments &arguments,
+                               mlir::ValueRange own);
   void addBody(mlir::func::FuncOp function, Signature &signature, int64_t rows, Head head);
 };
 
