@@ -37,8 +37,6 @@ static Pair bestOfBlock(GpuBuilder &b, Pair best) {
   return bestOfLanes(b, {memref::LoadOp::create(b, values, at), memref::LoadOp::create(b, indices, at)}, warps);
 }
 
-static Value toI32(GpuBuilder &b, Value index) { return arith::IndexCastOp::create(b, b.getI32Type(), index); }
-
 // Runs over elements from + tid, + kThreads... below `end`; get(i) gives one.
 static Pair scan(GpuBuilder &b, Value from, Value end, Value firstIndex, llvm::function_ref<Pair(Value)> get) {
   Value none = b.number(-std::numeric_limits<double>::infinity());
@@ -66,11 +64,10 @@ void emitTopPairs(Launches &launches) {
   // Where a piece is empty, an index that any other beats.
   Value none = arith::ConstantOp::create(b, b.getI32IntegerAttr(std::numeric_limits<int32_t>::max()));
   Pair best =
-      scan(b, from, end, none, [&](Value i) { return Pair{b.loadScalar(input, {row, i}), toI32(b, b.add(start, i))}; });
+      scan(b, from, end, none, [&](Value i) { return Pair{b.loadScalar(input, {row, i}), b.toI32(b.add(start, i))}; });
   b.when(b.equal(b.tid, b.index(0)), [&] {
     Value target = k.kernel.output(op.getResult());
-    Value bits = arith::BitcastOp::create(b, b.getI32Type(), best.value);
-    memref::StoreOp::create(b, bits, target, ValueRange{row, piece, b.index(0)});
+    memref::StoreOp::create(b, b.asBits(best.value), target, ValueRange{row, piece, b.index(0)});
     memref::StoreOp::create(b, best.index, target, ValueRange{row, piece, b.index(1)});
   });
 }
@@ -84,8 +81,7 @@ void emitBestIndex(Launches &launches) {
   Value first = arith::ConstantOp::create(b, b.getI32IntegerAttr(0)); // of rows without a number
   Pair best = scan(b, b.index(0), b.index(pairs), first, [&](Value i) {
     Value bits = memref::LoadOp::create(b, input, ValueRange{row, i, b.index(0)});
-    return Pair{arith::BitcastOp::create(b, b.getF32Type(), bits),
-                memref::LoadOp::create(b, input, ValueRange{row, i, b.index(1)})};
+    return Pair{b.asFloat(bits), memref::LoadOp::create(b, input, ValueRange{row, i, b.index(1)})};
   });
   b.when(b.equal(b.tid, b.index(0)),
          [&] { memref::StoreOp::create(b, best.index, k.kernel.output(op.getResult()), row); });

@@ -99,7 +99,7 @@ void ExpertsKernel::listRows() {
 
 static Value loadNumber(GpuBuilder &b, Value memory, Value at) {
   Value bits = memref::LoadOp::create(b, memory, at);
-  return b.toIndex(arith::BitcastOp::create(b, b.getI32Type(), bits));
+  return b.toIndex(b.asBits(bits));
 }
 
 Value ExpertsKernel::count() {

@@ -82,19 +82,25 @@ Value GpuBuilder::warpMaximum(Value scalar, int64_t width) {
   return scalar;
 }
 
-Value GpuBuilder::blockSum(Value scalar) {
-  scalar = warpSum(scalar);
+Value GpuBuilder::blockReduce(Value scalar, Combine combine, Value memory) {
+  for (int64_t mask = kWarp / 2; mask > 0; mask /= 2)
+    scalar = combine(scalar, shuffleXor(scalar, mask));
   int64_t warps = threads / kWarp;
   if (warps == 1)
     return scalar;
-  Value sums = shared({warps});
-  when(equal(lane, index(0)), [&] { memref::StoreOp::create(*this, scalar, sums, warp); });
+  if (!memory)
+    memory = shared({warps}, scalar.getType());
+  when(equal(lane, index(0)), [&] { memref::StoreOp::create(*this, scalar, memory, warp); });
   barrier();
-  Value total = number(0);
-  for (int64_t i = 0; i < warps; ++i)
-    total = addf(total, memref::LoadOp::create(*this, sums, index(i)));
-  return total;
+  Value all = memref::LoadOp::create(*this, memory, index(0));
+  for (int64_t i = 1; i < warps; ++i)
+    all = combine(all, memref::LoadOp::create(*this, memory, index(i)));
+  return all;
 }
+
+Value GpuBuilder::toI32(Value index) { return arith::IndexCastOp::create(*this, getI32Type(), index); }
+Value GpuBuilder::asFloat(Value bits) { return arith::BitcastOp::create(*this, getF32Type(), bits); }
+Value GpuBuilder::asBits(Value number) { return arith::BitcastOp::create(*this, getI32Type(), number); }
 
 Value GpuBuilder::shared(ArrayRef<int64_t> shape, Type element) {
   auto space = gpu::AddressSpaceAttr::get(getContext(), gpu::AddressSpace::Workgroup);

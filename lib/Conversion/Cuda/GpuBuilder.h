@@ -52,8 +52,14 @@ public:
   // Sum or maximum over `width` neighbouring lanes (a power of 2), in all of them.
   Value warpSum(Value scalar, int64_t width = kWarp);
   Value warpMaximum(Value scalar, int64_t width = kWarp);
-  // Sum over the block, in all threads; meets twice.
-  Value blockSum(Value scalar);
+  // The values of the block's threads, in all of them. `memory`: an element for each warp, which may be used again
+  // behind a barrier; made where none is given.
+  using Combine = llvm::function_ref<Value(Value, Value)>;
+  Value blockReduce(Value scalar, Combine combine, Value memory = nullptr);
+
+  Value toI32(Value index);
+  Value asFloat(Value bits);  // of an i32
+  Value asBits(Value number); // of an f32
 
   Value shared(ArrayRef<int64_t> shape, mlir::Type element = nullptr); // f32 where no type is given
   void barrier();

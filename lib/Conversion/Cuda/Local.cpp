@@ -54,7 +54,7 @@ static void emitShift(GpuKernel &k, ShiftIndexOp op) {
   GpuBuilder &b = k.b;
   Shard shard(b, op, op.getMeshAttr(), op.getSize(), op.getSplit());
   int64_t size = cpu::elementsOf(op.getInput());
-  Value offset = arith::IndexCastOp::create(b, b.getI32Type(), shard.virtualStart(b));
+  Value offset = b.toI32(shard.virtualStart(b));
   Value source = b.reshape(k.kernel.input(op.getInput()), {size}),
         target = b.reshape(k.kernel.output(op.getResult()), {size}), i = b.globalThread();
   b.when(b.less(i, b.index(size)), [&] {

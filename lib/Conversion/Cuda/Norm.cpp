@@ -71,7 +71,7 @@ Value NormKernel::total(ArrayRef<Value> terms) {
   Value sum = b->splat(0, lanes);
   for (Value term : terms)
     sum = b->addf(sum, term);
-  return b->blockSum(b->sum(sum));
+  return b->blockReduce(b->sum(sum), [&](Value x, Value y) { return b->addf(x, y); });
 }
 
 void NormKernel::run(Launches &launches) {

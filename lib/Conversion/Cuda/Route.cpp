@@ -24,7 +24,7 @@ public:
 private:
   Value expert(int64_t piece) { return b.add(b.lane, piece * kWarp); }
   Value exists(int64_t piece) { return b.less(expert(piece), b.index(experts)); }
-  Value number(int64_t piece) { return arith::IndexCastOp::create(b, b.getI32Type(), expert(piece)); }
+  Value number(int64_t piece) { return b.toI32(expert(piece)); }
   SmallVector<Value> exponentials();
   SmallVector<Value> choose(SmallVector<Value> values);
 

@@ -20,12 +20,9 @@ public:
   void run();
 
 private:
-  using Combine = llvm::function_ref<Value(Value, Value)>;
-
   Value setting(int64_t i) {
     return memref::LoadOp::create(b, k.kernel.input(op.getSettings()), ValueRange{row, b.index(i)});
   }
-  Value asFloat(Value bits) { return arith::BitcastOp::create(b, b.getF32Type(), bits); }
   Value integer(int64_t value) { return arith::ConstantOp::create(b, b.getI32IntegerAttr(int32_t(value))); }
   Value addi(Value x, Value y) { return arith::AddIOp::create(b, x, y); }
   Value compare(arith::CmpFPredicate how, Value x, Value y) { return arith::CmpFOp::create(b, how, x, y); }
@@ -37,7 +34,7 @@ private:
   Value weight(Value logit) { return b.exp2(b.mulf(b.subf(logit, highest), scale)); }
   Value weightOf(Value logit, Value least) { return b.select(isCandidate(logit, least), weight(logit), b.number(0)); }
 
-  Value overBlock(Value mine, Value memory, Combine combine);
+  Value overBlock(Value mine, Value memory, GpuBuilder::Combine combine);
   Value overRow(Value init, llvm::function_ref<Value(Value carried, Value logit)> next);
   Value mass(Value least);
   Value count(Value least);
@@ -65,20 +62,14 @@ Value SampleKernel::logit(Value i) {
 
 // An i32 that orders, without its sign, as the logits do.
 Value SampleKernel::key(Value logit) {
-  Value bits = arith::BitcastOp::create(b, b.getI32Type(), logit);
+  Value bits = b.asBits(logit);
   Value sign = arith::ShRSIOp::create(b, bits, integer(31));
   return arith::XOrIOp::create(b, bits, arith::OrIOp::create(b, sign, integer(std::numeric_limits<int32_t>::min())));
 }
 
-// In all threads; meets twice, so that `memory` can be used again.
-Value SampleKernel::overBlock(Value mine, Value memory, Combine combine) {
-  for (int64_t mask = kWarp / 2; mask > 0; mask /= 2)
-    mine = combine(mine, b.shuffleXor(mine, mask));
-  b.when(b.equal(b.lane, b.index(0)), [&] { memref::StoreOp::create(b, mine, memory, b.warp); });
-  b.barrier();
-  Value all = memref::LoadOp::create(b, memory, b.index(0));
-  for (int64_t i = 1; i < kThreads / kWarp; ++i)
-    all = combine(all, memref::LoadOp::create(b, memory, b.index(i)));
+// Meets again behind it, so that `memory` can be used again.
+Value SampleKernel::overBlock(Value mine, Value memory, GpuBuilder::Combine combine) {
+  Value all = b.blockReduce(mine, combine, memory);
   b.barrier();
   return all;
 }
@@ -104,7 +95,7 @@ Value SampleKernel::count(Value least) {
 // Bit by bit; the fewer candidates, the larger the key.
 Value SampleKernel::largestKey(llvm::function_ref<Value(Value)> isEnough) {
   return b.loop(b.index(0), b.index(32), 1, integer(0), [&](Value i, ValueRange carried) {
-    Value shift = arith::IndexCastOp::create(b, b.getI32Type(), i);
+    Value shift = b.toI32(i);
     Value bit = arith::ShRUIOp::create(b, integer(std::numeric_limits<int32_t>::min()), shift);
     Value more = arith::OrIOp::create(b, carried[0], bit);
     return SmallVector<Value>{b.select(isEnough(more), more, carried[0])};
@@ -113,7 +104,7 @@ Value SampleKernel::largestKey(llvm::function_ref<Value(Value)> isEnough) {
 
 // The least key of what may be drawn.
 Value SampleKernel::threshold() {
-  Value topK = setting(1), topP = asFloat(setting(2));
+  Value topK = setting(1), topP = b.asFloat(setting(2));
   Value limited = b.both(compare(arith::CmpIPredicate::sgt, topK, integer(0)),
                          compare(arith::CmpIPredicate::slt, topK, integer(size)));
   Value likely = b.guarded(limited, b.getI32Type(), [&] {
@@ -149,7 +140,7 @@ Value SampleKernel::before(Value mine) {
 // The candidate of [from, end) in whose weight `point` falls when `passed` lies before them; i32.
 Value SampleKernel::pick(Value from, Value end, Value least, Value passed, Value point) {
   auto found = b.loop(from, end, 1, ValueRange{passed, integer(-1), integer(-1)}, [&](Value i, ValueRange carried) {
-    Value x = logit(i), token = arith::IndexCastOp::create(b, b.getI32Type(), i), mine = isCandidate(x, least);
+    Value x = logit(i), token = b.toI32(i), mine = isCandidate(x, least);
     Value sum = b.addf(carried[0], weightOf(x, least));
     Value open = compare(arith::CmpIPredicate::slt, carried[1], integer(0));
     Value here = b.both(b.both(mine, open), compare(arith::CmpFPredicate::OGT, sum, point));
@@ -160,7 +151,7 @@ Value SampleKernel::pick(Value from, Value end, Value least, Value passed, Value
 }
 
 void SampleKernel::run() {
-  scale = asFloat(setting(0));
+  scale = b.asFloat(setting(0));
   Value none = b.number(-std::numeric_limits<double>::infinity());
   highest = overBlock(overRow(none, [&](Value most, Value logit) { return b.maximum(most, logit); }), partials,
                       [&](Value x, Value y) { return b.maximum(x, y); });
@@ -173,11 +164,11 @@ void SampleKernel::run() {
   })[0];
   Value passed = before(mine);
   Value all = overBlock(mine, partials, [&](Value x, Value y) { return b.addf(x, y); });
-  Value point = b.mulf(asFloat(setting(3)), all);
+  Value point = b.mulf(b.asFloat(setting(3)), all);
   // The last thread that has something and begins at the point or before.
   Value reached =
       b.both(compare(arith::CmpFPredicate::OGT, mine, b.number(0)), compare(arith::CmpFPredicate::OLE, passed, point));
-  Value number = arith::IndexCastOp::create(b, b.getI32Type(), b.tid);
+  Value number = b.toI32(b.tid);
   Value chosen = overBlock(b.select(reached, number, integer(-1)), counts,
                            [&](Value x, Value y) { return Value(arith::MaxSIOp::create(b, x, y)); });
   Value output = k.kernel.output(op.getResult());
