@@ -5,6 +5,7 @@ scripts/gpu-pack OUT [--build DIR] [--model GGUF] [--emulated]
 """
 
 import argparse
+import dataclasses
 import json
 import re
 import shutil
@@ -57,7 +58,8 @@ class Pack:
         for folder in ("bin", "lib"):
             (self.out / folder).mkdir()
         shutil.copy(self.tool("tp-run"), self.out / "bin")
-        shutil.copy(ROOT / "test" / "gpu" / "run", self.out)
+        for script in ("run", "beside_torch.py"):
+            shutil.copy(ROOT / "test" / "gpu" / script, self.out)
         wanted = subprocess.run(["ldd", self.tool("tp-run")], check=True, capture_output=True, text=True).stdout
         for name, path in re.findall(r"(\S+) => (/\S+)", wanted):
             if not re.match(r"lib(c|m|dl|rt|pthread)\.so", name):
@@ -94,13 +96,13 @@ class Pack:
         generates = name not in random_families.ENCODERS
         self.add_case(name, model, ranks, "f32", [5, 17, 31, 1, 9, 33, 2], 1e-3, generates, positions=64)
 
-    def add_speed(self, name, model, prompt, tokens):
-        """A package whose weights `run` makes: only their sizes are carried."""
+    def add_speed(self, name, model, config, prompt, tokens):
+        """A package whose weights `run` makes: only their sizes are carried, and the shape for PyTorch."""
         package = self.out / "packages" / name
         self.compile(model, package, "--no-weights", "--dtype", "bf16", "--max-seq", prompt + tokens, *self.cuda)
         manifest = json.loads((package / "manifest.json").read_text())
         sizes = {Path(file).name: manifest["weight_bytes"] for file in manifest["weight_files"]}
-        self.speed.append({"name": name, "prompt": prompt, "tokens": tokens, "weights": sizes})
+        self.speed.append({"name": name, "prompt": prompt, "tokens": tokens, "weights": sizes, "shape": dataclasses.asdict(config)})
 
     def fill(self):
         self.carry_runtime()
@@ -108,17 +110,19 @@ class Pack:
         self.add_llama("bf16-tp2", 2, "bf16", SHORT)
         self.add_llama("odd-f32-tp1", 1, "f32", SHORT if small else LONG, **ODD)
         if small:
-            self.add_speed("speed-small", self.inputs / "bf16-tp2.gguf", 16, 4)
+            model = self.inputs / "bf16-tp2.gguf"
+            self.add_speed("speed-small", model, llama.load(model).config, 16, 4)
         else:
             for ranks, dtype in ((1, "bf16"), (2, "f32"), (3, "bf16"), (4, "f32")):
                 self.add_llama(f"long-{dtype}-tp{ranks}", ranks, dtype, LONG)
             for i, name in enumerate(random_families.MODELS):
                 self.add_family(name, 1 + i % 3)
-            self.add_speed("speed-model", self.options.model or common.find_model(), 2048, 256)
+            model = self.options.model or common.find_model()
+            self.add_speed("speed-model", model, llama.load(model).config, 2048, 256)
             shape = self.inputs / "llama-3-8b"
             shape.mkdir()
             hf_files.write_json(shape / "config.json", hf_files.config_json(llama.LLAMA3_8B, "bf16", 128000, 128001))
-            self.add_speed("speed-llama-3-8b", shape, 2048, 256)
+            self.add_speed("speed-llama-3-8b", shape, llama.LLAMA3_8B, 2048, 256)
         shutil.rmtree(self.inputs)
         (self.out / "pack.json").write_text(json.dumps({"cases": self.cases, "speed": self.speed}, indent=1) + "\n")
 
