@@ -90,7 +90,7 @@ private:
 } // namespace
 
 static bool isSupported(Operation *op) {
-  return isElementwise(op) || isSplat(op) || isView(op) || isCollective(op) ||
+  return isElementwise(op) || isSplat(op) || isView(op) || isJoin(op) || isCollective(op) ||
          isa<LinearOp, RmsNormOp, LayerNormOp, RopeOp, KvUpdateOp, SdpaOp, EmbeddingOp, TakeRowOp, RouteOp,
              RelativeBiasOp, SinusoidOp, RelativeScoresOp, ExpertUpOp, ExpertDownOp, AllSliceOp, AsPartialOp,
              ShiftIndexOp, MaskPaddingOp, MeshOp, func::FuncOp, func::CallOp, func::ReturnOp, ModuleOp>(op);
@@ -109,11 +109,12 @@ LogicalResult AssignLayouts::checkOps() {
   };
   WalkResult result = getOperation().walk([&](Operation *op) -> WalkResult {
     bool token = target == "cuda" && isa<TopPairsOp, BestIndexOp, SampleOp>(op);
-    bool rows = isa<tensor::ExtractSliceOp>(op) ? target == "cuda" && viewOffset(op)
-                : isJoin(op)                    ? target == "cuda" && canJoin(op)
-                                                : false;
-    if (isa<tensor::ExtractSliceOp>(op) || isJoin(op) ? !rows : !isSupported(op) && !token)
+    auto slice = dyn_cast<tensor::ExtractSliceOp>(op);
+    if (slice ? !cutDimension(slice) : !isSupported(op) && !token)
       return op->emitError() << "no " << shown() << " lowering for op '" << op->getName() << "'";
+    bool free = target == "cuda" && (slice ? viewOffset(op).has_value() : isJoin(op) && canJoin(op));
+    if ((slice || isJoin(op)) && !free)
+      op->setAttr(kCopied, UnitAttr::get(&getContext()));
     // The code of a kernel grows with the size of a head.
     constexpr int64_t kMostHeadElements = 1024;
     if (isa<SdpaOp, RopeOp, RelativeScoresOp>(op))

@@ -72,7 +72,7 @@ void emitSinusoid(KernelBuilder &b, Kernel &kernel);
 void emitRoute(KernelBuilder &b, Kernel &kernel);
 void emitExpertUp(KernelBuilder &b, Kernel &kernel);
 void emitExpertDown(KernelBuilder &b, Kernel &kernel);
-// all_slice, as_partial, shift_index, mask_padding.
+// all_slice, as_partial, shift_index, mask_padding, extract_slice, concat.
 void emitLocal(KernelBuilder &b, Kernel &kernel);
 
 } // namespace tp::cpu

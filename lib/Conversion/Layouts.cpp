@@ -60,21 +60,29 @@ static bool isPiece(ArrayRef<int64_t> shape, int64_t dim) {
   return llvm::all_of(shape.take_front(size_t(dim)), [](int64_t size) { return size == 1; });
 }
 
+std::optional<int64_t> cutDimension(tensor::ExtractSliceOp slice) {
+  if (ShapedType::isDynamicShape(slice.getStaticOffsets()) || ShapedType::isDynamicShape(slice.getStaticSizes()) ||
+      !slice.hasUnitStride())
+    return std::nullopt;
+  std::optional<int64_t> cut;
+  for (auto [dim, size] : llvm::enumerate(slice.getSourceType().getShape()))
+    if (slice.getStaticSizes()[dim] != size) {
+      if (cut)
+        return std::nullopt;
+      cut = dim;
+    }
+  return cut.value_or(0);
+}
+
 std::optional<int64_t> viewOffset(Operation *view) {
   auto slice = dyn_cast<tensor::ExtractSliceOp>(view);
   if (!slice)
     return 0;
-  RankedTensorType from = slice.getSourceType(), to = slice.getType();
-  if (ShapedType::isDynamicShape(slice.getStaticOffsets()) || from.getRank() != to.getRank() || !slice.hasUnitStride())
+  RankedTensorType from = slice.getSourceType();
+  std::optional<int64_t> cut = cutDimension(slice);
+  if (!cut || from.getRank() == 0 || from.getRank() != slice.getType().getRank() || !isPiece(from.getShape(), *cut))
     return std::nullopt;
-  std::optional<int64_t> cut; // the one dimension that is cut
-  for (int64_t dim = 0; dim < from.getRank(); ++dim)
-    if (from.getDimSize(dim) != to.getDimSize(dim)) {
-      if (cut || !isPiece(from.getShape(), dim))
-        return std::nullopt;
-      cut = dim;
-    }
-  return cut ? bytesOf(from) / from.getDimSize(*cut) * slice.getStaticOffsets()[size_t(*cut)] : 0;
+  return bytesOf(from) / from.getDimSize(*cut) * slice.getStaticOffsets()[size_t(*cut)];
 }
 
 bool canJoin(Operation *op) {

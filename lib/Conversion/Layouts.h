@@ -70,14 +70,20 @@ int64_t entryRows(mlir::func::FuncOp entry);
 // Name of the function on memory that replaces one on tensors.
 inline std::string loweredName(mlir::func::FuncOp function) { return (function.getName() + "_in_memory").str(); }
 
+// Marks slices and concatenations that are copied by kernels.
+inline constexpr llvm::StringLiteral kCopied = "tp.copied";
+
 // A view costs nothing: the same memory under another shape, or (GPU) a part of it.
 inline bool isView(mlir::Operation *op) {
-  return mlir::isa<mlir::tensor::ExpandShapeOp, mlir::tensor::CollapseShapeOp, mlir::tensor::ExtractSliceOp>(op);
+  return mlir::isa<mlir::tensor::ExpandShapeOp, mlir::tensor::CollapseShapeOp, mlir::tensor::ExtractSliceOp>(op) &&
+         !op->hasAttr(kCopied);
 }
+// The one dimension that a slice cuts (0 where it cuts none); nothing where it is of another kind.
+std::optional<int64_t> cutDimension(mlir::tensor::ExtractSliceOp slice);
 // Bytes before the part that a view shows; nothing where the part is not one piece.
 std::optional<int64_t> viewOffset(mlir::Operation *view);
 // A join costs nothing (GPU): its operands are made where it lies, one behind the other.
-inline bool isJoin(mlir::Operation *op) { return mlir::isa<mlir::tensor::ConcatOp>(op); }
+inline bool isJoin(mlir::Operation *op) { return mlir::isa<mlir::tensor::ConcatOp>(op) && !op->hasAttr(kCopied); }
 // Whether the operands of a join can be made there: each by an op of its own, and all dimensions before the joined 1.
 bool canJoin(mlir::Operation *op);
 inline bool isCollective(mlir::Operation *op) {

@@ -1,4 +1,4 @@
-// Ops of the partitioned program that need this device's place in the mesh but no other device.
+// Parts of tensors, from this device's place in the mesh or fixed ones: what no other device is needed for.
 #include "Shard.h"
 
 using namespace mlir;
@@ -64,9 +64,36 @@ static void emitShift(KernelBuilder &b, Kernel &kernel, ShiftIndexOp op) {
   });
 }
 
+static void emitExtract(KernelBuilder &b, Kernel &kernel, tensor::ExtractSliceOp op) {
+  int64_t dim = *cutDimension(op), size = op.getStaticSize(dim);
+  Value source = b.reshape(kernel.input(op.getSource()), around(shapeOf(op.getSource()), dim));
+  Value target = b.reshape(kernel.output(op.getResult()), around(op.getStaticSizes(), dim));
+  copyWindow(b, source, target, b.index(op.getStaticOffset(dim)), b.index(size));
+}
+
+static void emitConcat(KernelBuilder &b, Kernel &kernel, tensor::ConcatOp op) {
+  int64_t dim = int64_t(op.getDim()), at = 0;
+  Value target = b.reshape(kernel.output(op.getResult()), around(shapeOf(op.getResult()), dim));
+  for (Value input : op.getInputs()) {
+    SmallVector<int64_t> shape = around(shapeOf(input), dim);
+    Value source = b.reshape(kernel.input(input), shape);
+    auto [begin, end] = b.share(shape[0] * shape[1]);
+    b.loop(begin, end, 1, [&](Value item) {
+      Value outer = b.div(item, shape[1]), i = b.rem(item, shape[1]), to = b.add(i, b.index(at));
+      b.loop(b.index(0), b.index(shape[2]), 1,
+             [&](Value j) { b.storeScalar(b.loadScalar(source, {outer, i, j}), target, {outer, to, j}); });
+    });
+    at += shape[1];
+  }
+}
+
 void emitLocal(KernelBuilder &b, Kernel &kernel) {
   Operation *op = kernel.ops.front();
-  if (auto slice = dyn_cast<AllSliceOp>(op))
+  if (auto extract = dyn_cast<tensor::ExtractSliceOp>(op))
+    emitExtract(b, kernel, extract);
+  else if (auto concat = dyn_cast<tensor::ConcatOp>(op))
+    emitConcat(b, kernel, concat);
+  else if (auto slice = dyn_cast<AllSliceOp>(op))
     emitSlice(b, kernel, slice);
   else if (auto mask = dyn_cast<MaskPaddingOp>(op))
     emitMask(b, kernel, mask);

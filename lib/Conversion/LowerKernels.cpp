@@ -87,7 +87,8 @@ static LogicalResult emit(KernelBuilder &b, Kernel &kernel) {
     emitExpertDown(b, kernel);
   } else if (any(TakeRowOp())) {
     emitTakeRow(b, kernel);
-  } else if (any(AllSliceOp()) || any(AsPartialOp()) || any(ShiftIndexOp()) || any(MaskPaddingOp())) {
+  } else if (any(AllSliceOp()) || any(AsPartialOp()) || any(ShiftIndexOp()) || any(MaskPaddingOp()) ||
+             any(tensor::ExtractSliceOp()) || any(tensor::ConcatOp())) {
     emitLocal(b, kernel);
   } else if (llvm::all_of(kernel.ops, [](Operation *op) { return isElementwise(op) || isSplat(op); })) {
     emitElementwise(b, kernel);

@@ -31,11 +31,9 @@ static void forgetRepeats(ShardingRule &rule) {
 
 // Dimension `dim` of a tensor gets a factor of its own.
 static void unlink(ShardingRule &rule, DimFactors &dim) {
-  int64_t size = 1;
+  int64_t size = Parts{1, dim.sections}.width();
   for (unsigned factor : dim.factors)
     size *= rule.factors[factor].size;
-  if (!dim.sections.empty())
-    size *= std::accumulate(dim.sections.begin(), dim.sections.end(), int64_t(0));
   dim = {{rule.addFactor(size / dim.repeat)}, 1};
 }
 static void unlinkFirst(ShardingRule &rule) {
@@ -48,19 +46,17 @@ static void unlinkLast(ShardingRule &rule) {
     if (!operand.empty())
       return unlink(rule, operand.back());
 }
-static void reverseFactors(ShardingRule &rule) {
+static void forEachDim(ShardingRule &rule, llvm::function_ref<void(DimFactors &)> change) {
   for (SmallVectorImpl<TensorFactors> *tensors :
        std::initializer_list<SmallVectorImpl<TensorFactors> *>{&rule.operands, &rule.results})
     for (TensorFactors &tensor : *tensors)
-      for (DimFactors &dim : tensor)
-        std::reverse(dim.factors.begin(), dim.factors.end());
+      llvm::for_each(tensor, change);
+}
+static void reverseFactors(ShardingRule &rule) {
+  forEachDim(rule, [](DimFactors &dim) { std::reverse(dim.factors.begin(), dim.factors.end()); });
 }
 static void reverseSections(ShardingRule &rule) {
-  for (SmallVectorImpl<TensorFactors> *tensors :
-       std::initializer_list<SmallVectorImpl<TensorFactors> *>{&rule.operands, &rule.results})
-    for (TensorFactors &tensor : *tensors)
-      for (DimFactors &dim : tensor)
-        std::reverse(dim.sections.begin(), dim.sections.end());
+  forEachDim(rule, [](DimFactors &dim) { std::reverse(dim.sections.begin(), dim.sections.end()); });
 }
 static void forgetReduceKind(ShardingRule &rule) { rule.reduce = ReduceKind::Sum; }
 static void forgetInitial(ShardingRule &rule) { rule.initial = -1; }

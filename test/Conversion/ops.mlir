@@ -53,4 +53,19 @@ func.func @ranks(%x: tensor<2x9x3xf32> {tp.input = "x"}, %p: tensor<2xi32> {tp.i
   %6 = tp.all_slice %x dim 1 of 9 split <{"dp", "tp"}> on @mesh : tensor<2x9x3xf32> -> tensor<2x2x3xf32>
   return %0, %1, %2, %3, %4, %5, %6 : tensor<2x3x3xf32>, tensor<2x6x3xf32>, tensor<2x9x3xf32>, tensor<2xi32>, tensor<2xi32>, tensor<2x4xf32>, tensor<2x2x3xf32>
 }
+// Parts of a fused weight's result, and joins that are no view.
+func.func @parts(%x: tensor<2x3x30xf32> {tp.input = "x"}, %h: tensor<2x3x5x7xbf16> {tp.input = "h"}, %i: tensor<3x4xi32> {tp.input = "i", tp.low = -9, tp.high = 9})
+    -> (tensor<2x3x18xf32> {tp.output = "q"}, tensor<2x3x6xf32> {tp.output = "k"}, tensor<2x3x40xf32> {tp.output = "joined"}, tensor<2x3x6x7xbf16> {tp.output = "heads"},
+        tensor<3x8xi32> {tp.output = "twice"}, tensor<4xi32> {tp.output = "row"}) attributes {tp.entry = "parts"} {
+  %q = tensor.extract_slice %x[0, 0, 0] [2, 3, 18] [1, 1, 1] : tensor<2x3x30xf32> to tensor<2x3x18xf32>
+  %k = tensor.extract_slice %x[0, 0, 18] [2, 3, 6] [1, 1, 1] : tensor<2x3x30xf32> to tensor<2x3x6xf32>
+  %v = tensor.extract_slice %x[0, 0, 20] [2, 3, 10] [1, 1, 1] : tensor<2x3x30xf32> to tensor<2x3x10xf32>
+  %w = arith.addf %v, %v : tensor<2x3x10xf32>
+  %joined = tensor.concat dim(2) %w, %x : (tensor<2x3x10xf32>, tensor<2x3x30xf32>) -> tensor<2x3x40xf32>
+  %a = tensor.extract_slice %h[0, 0, 4, 0] [2, 3, 1, 7] [1, 1, 1, 1] : tensor<2x3x5x7xbf16> to tensor<2x3x1x7xbf16>
+  %heads = tensor.concat dim(2) %h, %a : (tensor<2x3x5x7xbf16>, tensor<2x3x1x7xbf16>) -> tensor<2x3x6x7xbf16>
+  %twice = tensor.concat dim(1) %i, %i : (tensor<3x4xi32>, tensor<3x4xi32>) -> tensor<3x8xi32>
+  %row = tensor.extract_slice %i[1, 0] [1, 4] [1, 1] : tensor<3x4xi32> to tensor<4xi32>
+  return %q, %k, %joined, %heads, %twice, %row : tensor<2x3x18xf32>, tensor<2x3x6xf32>, tensor<2x3x40xf32>, tensor<2x3x6x7xbf16>, tensor<3x8xi32>, tensor<4xi32>
+}
 }

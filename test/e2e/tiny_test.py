@@ -124,13 +124,15 @@ def test_chunks(suite, sources):
         suite.check(f"chunks of {chunk} {strategy}", check)
 
 
-# Weights split otherwise than a strategy does; `outer`: each of so many parts by itself.
+# Weights split otherwise than a strategy does; `outer`: each of so many parts by itself; `sections`: parts of such sizes.
 STATED = [
     '*.o_proj.weight=[{"tp", outer = 2}, {}]',
     '*.up_proj.weight=[{}, {"tp", outer = 3}]',
     '*.q_proj.weight=[{"tp", unit = 2, outer = 3}, {}]',
     '*.norm.weight=[{"tp", outer = 4}]',
     '*.down_proj.weight=[{}, {}]',
+    '*.q_proj.weight=[{"tp", sections = [1, 2]}, {}]',
+    '*.o_proj.weight=[{"tp", sections = [3, 1]}, {}]',
 ]
 
 

@@ -1,5 +1,5 @@
-// Ops of the partitioned program that need this device's place in the mesh but no other device. A thread has an
-// element.
+// Parts of tensors, from this device's place in the mesh or fixed ones: what no other device is needed for. A thread
+// has an element of the result.
 #include "../Shard.h"
 #include "GpuKernels.h"
 
@@ -64,14 +64,44 @@ static void emitShift(GpuKernel &k, ShiftIndexOp op) {
   });
 }
 
+static void emitExtract(GpuKernel &k, tensor::ExtractSliceOp op) {
+  int64_t dim = *cpu::cutDimension(op), size = op.getStaticSize(dim);
+  Value source = k.b.reshape(k.kernel.input(op.getSource()), cpu::around(cpu::shapeOf(op.getSource()), dim));
+  Value target = k.b.reshape(k.kernel.output(op.getResult()), cpu::around(op.getStaticSizes(), dim));
+  copyWindow(k.b, source, target, k.b.index(op.getStaticOffset(dim)), k.b.index(size));
+}
+
+static void emitConcat(GpuKernel &k, tensor::ConcatOp op) {
+  GpuBuilder &b = k.b;
+  int64_t dim = int64_t(op.getDim()), at = 0;
+  SmallVector<int64_t> shape = cpu::around(cpu::shapeOf(op.getResult()), dim);
+  Value target = b.reshape(k.kernel.output(op.getResult()), shape), item = b.globalThread();
+  b.when(b.less(item, b.index(shape[0] * shape[1] * shape[2])), [&] {
+    Value j = b.rem(item, shape[2]), row = b.div(item, shape[2]);
+    Value outer = b.div(row, shape[1]), i = b.rem(row, shape[1]);
+    for (Value input : op.getInputs()) {
+      SmallVector<int64_t> part = cpu::around(cpu::shapeOf(input), dim);
+      Value source = b.reshape(k.kernel.input(input), part), from = b.sub(i, b.index(at));
+      b.when(b.both(b.lessEqual(b.index(at), i), b.less(i, b.index(at + part[1]))), [&] {
+        memref::StoreOp::create(b, loadRaw(b, source, {outer, from, j}), target, ValueRange{outer, i, j});
+      });
+      at += part[1];
+    }
+  });
+}
+
 void emitLocal(Launches &launches) {
   Kernel kernel = opsOf(launches.function());
   Operation *op = kernel.ops.front();
   for (Operation *other : kernel.ops)
-    if (isa<AllSliceOp, MaskPaddingOp, AsPartialOp, ShiftIndexOp>(other))
+    if (isa<AllSliceOp, MaskPaddingOp, AsPartialOp, ShiftIndexOp, tensor::ExtractSliceOp, tensor::ConcatOp>(other))
       op = other;
   GpuKernel k = launches.begin("", {ceilDiv(cpu::elementsOf(op->getResult(0)), kThreads)}, kThreads);
-  if (auto slice = dyn_cast<AllSliceOp>(op))
+  if (auto extract = dyn_cast<tensor::ExtractSliceOp>(op))
+    emitExtract(k, extract);
+  else if (auto concat = dyn_cast<tensor::ConcatOp>(op))
+    emitConcat(k, concat);
+  else if (auto slice = dyn_cast<AllSliceOp>(op))
     emitSlice(k, slice);
   else if (auto mask = dyn_cast<MaskPaddingOp>(op))
     emitMask(k, mask);

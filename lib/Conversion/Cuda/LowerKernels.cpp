@@ -120,7 +120,8 @@ static LogicalResult emit(Launches &launches) {
     emitRelativeScores(launches);
   else if (any(SinusoidOp()))
     emitSinusoid(launches);
-  else if (any(AllSliceOp(), AsPartialOp(), ShiftIndexOp(), MaskPaddingOp()))
+  else if (any(AllSliceOp(), AsPartialOp(), ShiftIndexOp(), MaskPaddingOp(), tensor::ExtractSliceOp(),
+               tensor::ConcatOp()))
     emitLocal(launches);
   else if (llvm::all_of(kernel.ops, [](Operation *op) { return cpu::isElementwise(op) || cpu::isSplat(op); }))
     emitElementwise(launches);
