@@ -211,10 +211,14 @@ Split tp::projectToDim(const DimFactors &dim, ArrayRef<Split> factors, const Sha
         result.unit *= dim.sections[0];
     }
     if (dim.repeat > 1) {
-      if (result.unit % dim.repeat == 0 && result.repeat == 1)
+      // A block of the factor is some elements, or each element is read by some blocks; other blocks cannot be said.
+      int64_t blocks = result.unit > 0 && dim.repeat % result.unit == 0 ? dim.repeat / result.unit : dim.repeat;
+      if (result.repeat == 1 && result.unit % dim.repeat == 0) {
         result.unit /= dim.repeat;
-      else
-        result.repeat *= dim.repeat;
+      } else {
+        result.repeat *= result.repeat == 1 ? blocks : dim.repeat;
+        result.unit = 1;
+      }
     }
     return result;
   }
