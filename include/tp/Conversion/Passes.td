@@ -15,6 +15,9 @@ def AssignLayouts : Pass<"tp-assign-layouts", "::mlir::ModuleOp"> {
     and each function result that is an updated state `cpu.alias`, the number of the argument it is held in. A value has one layout in all functions;
     where uses disagree it is `"plain"`, and the kernel that needs another layout packs it first.
 
+    A `tensor.extract_slice` that cuts one dimension and a `tensor.concat` are views on GPUs where their part is one piece of memory; where they are
+    not, they get `tp.copied` and become kernels.
+
     Errors: an op without a CPU lowering; an element type other than f32, bf16, i32; a tp.kv_update on a value that is not a state; a state that
     is returned for another.
 
