@@ -29,6 +29,10 @@ int main(int argc, char **argv) {
   auto program = cuda::compileForCuda(*module, options);
   if (failed(program))
     return 1;
+  if (!program->host.collectives.empty()) {
+    llvm::errs() << "tp-gpu-check: error: expected a program without collectives\n";
+    return 2;
+  }
   check::HostKernels kernels(*program);
   auto runner = [&](const cpu::Entry &entry, const check::Memory &memory) { kernels.run(entry, memory); };
   int wrong = check::Check(*module, program->host, runner, {1}, tolerance).run();
