@@ -62,7 +62,7 @@ static Value isChosen(KernelBuilder &b, Value gate) {
 
 void ExpertsKernel::listRows() {
   count = b.loop(b.index(0), b.index(rows), 1, b.index(0), [&](Value row, ValueRange carried) {
-    Value number = arith::IndexCastOp::create(b, b.getI32Type(), row);
+    Value number = b.toI32(row);
     memref::StoreOp::create(b, number, chosen, ValueRange{carried[0]});
     Value next = arith::SelectOp::create(b, isChosen(b, gate(row)), b.add(carried[0], 1), carried[0]);
     return SmallVector<Value>{next};

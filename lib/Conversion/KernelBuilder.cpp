@@ -26,6 +26,7 @@ Value KernelBuilder::min(Value a, Value b) { return createOrFold<arith::MinSIOp>
 Value KernelBuilder::max(Value a, Value b) { return createOrFold<arith::MaxSIOp>(a, b); }
 Value KernelBuilder::less(Value a, Value b) { return createOrFold<arith::CmpIOp>(arith::CmpIPredicate::slt, a, b); }
 Value KernelBuilder::both(Value a, Value b) { return createOrFold<arith::AndIOp>(a, b); }
+Value KernelBuilder::toI32(Value index) { return arith::IndexCastOp::create(*this, getI32Type(), index); }
 Value KernelBuilder::toIndex(Value i32) { return arith::IndexCastOp::create(*this, getIndexType(), i32); }
 
 void KernelBuilder::loop(Value begin, Value end, Value step, llvm::function_ref<void(Value)> body) {

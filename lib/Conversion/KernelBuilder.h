@@ -48,6 +48,7 @@ public:
   Value less(Value a, Value b); // signed
   Value both(Value a, Value b);
   Value toIndex(Value i32); // sign-extended
+  Value toI32(Value index);
 
   // Loops and branches.
   void loop(Value begin, Value end, int64_t step, llvm::function_ref<void(Value)> body);

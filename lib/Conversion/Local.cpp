@@ -52,7 +52,7 @@ static void emitAsPartial(KernelBuilder &b, Kernel &kernel, AsPartialOp op) {
 static void emitShift(KernelBuilder &b, Kernel &kernel, ShiftIndexOp op) {
   Shard shard(b, op, op.getMeshAttr(), op.getSize(), op.getSplit());
   int64_t size = elementsOf(op.getInput());
-  Value offset = arith::IndexCastOp::create(b, b.getI32Type(), shard.virtualStart(b));
+  Value offset = b.toI32(shard.virtualStart(b));
   Value source = b.reshape(kernel.input(op.getInput()), {size}),
         target = b.reshape(kernel.output(op.getResult()), {size});
   auto [begin, end] = b.share(size);

@@ -5,8 +5,6 @@ using namespace mlir;
 
 namespace tp::cpu {
 
-static Value i32Of(KernelBuilder &b, Value index) { return arith::IndexCastOp::create(b, b.getI32Type(), index); }
-
 SmallVector<int64_t> bucketBounds(RelativeBiasOp op) {
   SmallVector<int64_t> bounds;
   int64_t bucket = 0;
@@ -23,7 +21,7 @@ static Value bucketsOf(KernelBuilder &b, RelativeBiasOp op, ArrayRef<int64_t> bo
     lanes.push_back(int32_t(i));
   auto type = VectorType::get({kLanes}, b.getI32Type());
   Value iota = arith::ConstantOp::create(b, DenseElementsAttr::get(type, ArrayRef<int32_t>(lanes)));
-  Value distance = arith::AddIOp::create(b, iota, b.broadcast(i32Of(b, b.sub(t, p))));
+  Value distance = arith::AddIOp::create(b, iota, b.broadcast(b.toI32(b.sub(t, p))));
   Value zero = b.splatInt(0), back = arith::SubIOp::create(b, zero, distance), bucket = zero;
   if (op.getBidirectional()) {
     Value ahead = arith::CmpIOp::create(b, arith::CmpIPredicate::sgt, distance, zero);

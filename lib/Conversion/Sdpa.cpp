@@ -115,9 +115,7 @@ void SdpaKernel::loadQuery(Value r) {
   memref::StoreOp::create(b, zero, totals, r);
   Value last = causal ? b.add(position, s) : b.index(positions - 1);
   Value first = causal && window > 0 ? b.sub(last, b.index(window - 1)) : b.index(0);
-  auto bound = [&](Value v, Value memory) {
-    memref::StoreOp::create(b, arith::IndexCastOp::create(b, b.getI32Type(), v), memory, r);
-  };
+  auto bound = [&](Value v, Value memory) { memref::StoreOp::create(b, b.toI32(v), memory, r); };
   bound(b.min(last, b.sub(keysSeen, b.index(1))), highs);
   bound(first, lows);
 }
@@ -169,7 +167,7 @@ Value SdpaKernel::visible(Value bound, Value first, int64_t panel, bool above) {
     lanes.push_back(int32_t(panel * kLanes + i));
   auto type = VectorType::get({kLanes}, b.getI32Type());
   Value iota = arith::ConstantOp::create(b, DenseElementsAttr::get(type, ArrayRef<int32_t>(lanes)));
-  Value offset = arith::SubIOp::create(b, bound, arith::IndexCastOp::create(b, b.getI32Type(), first));
+  Value offset = arith::SubIOp::create(b, bound, b.toI32(first));
   return arith::CmpIOp::create(b, above ? arith::CmpIPredicate::sge : arith::CmpIPredicate::sle, iota,
                                b.broadcast(offset));
 }

@@ -45,10 +45,11 @@ const Sharding &FunctionPartitioner::read(ShardingAttr attribute) {
   return *sharding;
 }
 
-FailureOr<Sharding> FunctionPartitioner::shardingOf(Attribute attribute, const Twine &what) {
+const Sharding *FunctionPartitioner::shardingOf(Attribute attribute, const Twine &what) {
   if (auto sharding = dyn_cast_or_null<ShardingAttr>(attribute))
-    return read(sharding);
-  return function.emitError() << what << " has no sharding: run --tp-propagate-shardings first";
+    return &read(sharding);
+  function.emitError() << what << " has no sharding: run --tp-propagate-shardings first";
+  return nullptr;
 }
 
 Sharding FunctionPartitioner::argSharding(unsigned i) {
@@ -65,8 +66,8 @@ FailureOr<FunctionType> FunctionPartitioner::localFunctionType() {
     }
     if (!tensor)
       return function.emitError() << what << ": expected a tensor or a number, found " << type;
-    FailureOr<Sharding> sharding = shardingOf(attribute, what);
-    if (failed(sharding))
+    const Sharding *sharding = shardingOf(attribute, what);
+    if (!sharding)
       return failure();
     types.push_back(localType(tensor, *sharding, context.mesh));
     return success();

@@ -45,7 +45,8 @@ private:
 
   // Without axes of one device, which split nothing.
   const Sharding &read(ShardingAttr attribute);
-  mlir::FailureOr<Sharding> shardingOf(mlir::Attribute attribute, const llvm::Twine &what);
+  // Null, and an error, where there is none.
+  const Sharding *shardingOf(mlir::Attribute attribute, const llvm::Twine &what);
   Sharding argSharding(unsigned i);
   mlir::FailureOr<mlir::FunctionType> localFunctionType();
   // The whole types, for the reader, the verifier and the package.

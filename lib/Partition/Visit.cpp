@@ -170,9 +170,9 @@ LogicalResult FunctionPartitioner::visitCall(func::CallOp call) {
       operands.push_back(values.find(operand)->second.value);
       continue;
     }
-    FailureOr<Sharding> wanted =
+    const Sharding *wanted =
         shardingOf(callee.getArgAttr(i, kSharding), "argument " + Twine(i) + " of " + call.getCallee());
-    if (failed(wanted))
+    if (!wanted)
       return failure();
     operands.push_back(inSharding(operand, *wanted, {call, i}));
     if (!values.find(operand)->second.zeroPadded)
@@ -181,9 +181,9 @@ LogicalResult FunctionPartitioner::visitCall(func::CallOp call) {
       passed.weights.reset(i);
   }
   for (unsigned i = 0; i < call.getNumResults(); ++i) {
-    FailureOr<Sharding> computed =
+    const Sharding *computed =
         shardingOf(callee.getResultAttr(i, kSharding), "result " + Twine(i) + " of " + call.getCallee());
-    if (failed(computed))
+    if (!computed)
       return failure();
     types.push_back(localType(cast<RankedTensorType>(call.getResult(i).getType()), *computed, context.mesh));
   }

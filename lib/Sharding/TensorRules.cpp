@@ -67,10 +67,18 @@ static SmallVector<int64_t> sectionsOf(TypedValue<RankedTensorType> value, unsig
   return sizes;
 }
 
-// A dimension of the whole and one of its part [offset, offset + size): shared where the part is everything, the inner
-// factor of (number of part, part) where the whole is equal parts, else both stay whole.
+// A dimension of the whole and one of its part [offset, offset + size): a section where the whole is `sections` (their
+// sizes), shared where the part is everything, the inner factor of (number of part, part) where the whole is equal
+// parts, else both stay whole.
 static void addPart(ShardingRule &rule, TensorFactors &whole, TensorFactors &part, int64_t wholeSize, int64_t size,
-                    int64_t offset, int64_t stride) {
+                    int64_t offset, int64_t stride, ArrayRef<int64_t> sections) {
+  if (std::vector<int64_t> relative = relativeSizes(sections); !relative.empty()) {
+    int64_t blocks = sections[0] / relative[0];
+    unsigned factor = rule.addFactor(blocks);
+    whole.push_back({{factor}, 1, relative});
+    part.push_back({{factor}, 1, {size / blocks}});
+    return;
+  }
   bool known = !ShapedType::isDynamic(offset) && stride == 1;
   if (known && offset == 0 && size == wholeSize) {
     unsigned factor = rule.addFactor(size);
@@ -86,9 +94,11 @@ static void addPart(ShardingRule &rule, TensorFactors &whole, TensorFactors &par
   }
 }
 
-// Of extract_slice and insert_slice: the factors of the whole and of the slice.
+// Of extract_slice and insert_slice: the factors of the whole and of the slice. `sections`: of a dimension of the
+// whole, their sizes; none where it has no sections.
 static ShardingRule sliceRule(OffsetSizeAndStrideOpInterface op, ArrayRef<int64_t> wholeShape,
-                              const llvm::SmallBitVector &dropped, TensorFactors &whole, TensorFactors &slice) {
+                              const llvm::SmallBitVector &dropped, TensorFactors &whole, TensorFactors &slice,
+                              llvm::function_ref<SmallVector<int64_t>(unsigned)> sections) {
   ShardingRule rule;
   for (unsigned i = 0; i < wholeShape.size(); ++i) {
     // The only element of a dropped dimension: every device needs it.
@@ -98,7 +108,7 @@ static ShardingRule sliceRule(OffsetSizeAndStrideOpInterface op, ArrayRef<int64_
     }
     TensorFactors part;
     addPart(rule, whole, part, wholeShape[i], op.getStaticSizes()[i], op.getStaticOffsets()[i],
-            op.getStaticStrides()[i]);
+            op.getStaticStrides()[i], sections(i));
     slice.push_back(part[0]);
   }
   return rule;
@@ -106,22 +116,8 @@ static ShardingRule sliceRule(OffsetSizeAndStrideOpInterface op, ArrayRef<int64_
 
 static ShardingRule extractRule(tensor::ExtractSliceOp op) {
   TensorFactors whole, slice;
-  llvm::SmallBitVector dropped = op.getDroppedDims();
-  ShardingRule rule = sliceRule(op, shapeOf(op.getSource()), dropped, whole, slice);
-  unsigned kept = 0;
-  for (unsigned dim = 0; dim < dropped.size(); ++dim) {
-    if (dropped[dim])
-      continue;
-    DimFactors &part = slice[kept++];
-    SmallVector<int64_t> sizes = sectionsOf(op.getSource(), dim);
-    std::vector<int64_t> sections = relativeSizes(sizes);
-    if (sections.empty())
-      continue;
-    int64_t blocks = sizes[0] / sections[0];
-    unsigned factor = rule.addFactor(blocks);
-    whole[dim] = {{factor}, 1, sections};
-    part = {{factor}, 1, {op.getStaticSize(dim) / blocks}};
-  }
+  ShardingRule rule = sliceRule(op, shapeOf(op.getSource()), op.getDroppedDims(), whole, slice,
+                                [&](unsigned dim) { return sectionsOf(op.getSource(), dim); });
   rule.operands.assign(op->getNumOperands(), {});
   rule.operands[0] = whole;
   rule.results = {slice};
@@ -131,7 +127,8 @@ static ShardingRule extractRule(tensor::ExtractSliceOp op) {
 
 static ShardingRule insertRule(tensor::InsertSliceOp op) {
   TensorFactors whole, slice;
-  ShardingRule rule = sliceRule(op, shapeOf(op.getDest()), op.getDroppedDims(), whole, slice);
+  ShardingRule rule = sliceRule(op, shapeOf(op.getDest()), op.getDroppedDims(), whole, slice,
+                                [](unsigned) { return SmallVector<int64_t>(); });
   rule.operands.assign(op->getNumOperands(), {});
   rule.operands[0] = slice;
   rule.operands[1] = whole;

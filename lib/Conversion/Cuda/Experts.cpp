@@ -85,8 +85,7 @@ Value ExpertsKernel::isChosen(Value row) {
 void ExpertsKernel::listRows() {
   expert = b->block();
   auto keep = [&](Value v, Value memory, Value at) {
-    Value number = arith::IndexCastOp::create(*b, b->getI32Type(), v);
-    memref::StoreOp::create(*b, Value(arith::BitcastOp::create(*b, b->getF32Type(), number)), memory, at);
+    memref::StoreOp::create(*b, b->asFloat(b->toI32(v)), memory, at);
   };
   b->loop(b->tid, b->index(rows), b->threads, [&](Value row) {
     auto next = [&](Value before, Value r) { return b->select(isChosen(r), b->add(before, 1), before); };

@@ -70,21 +70,22 @@ Value GpuBuilder::shuffleXor(Value scalar, int64_t mask) {
   return gpu::ShuffleOp::create(*this, scalar, int32_t(mask), int32_t(kWarp), gpu::ShuffleMode::XOR).getShuffleResult();
 }
 
-Value GpuBuilder::warpSum(Value scalar, int64_t width) {
+Value GpuBuilder::warpReduce(Value scalar, Combine combine, int64_t width) {
   for (int64_t mask = width / 2; mask > 0; mask /= 2)
-    scalar = addf(scalar, shuffleXor(scalar, mask));
+    scalar = combine(scalar, shuffleXor(scalar, mask));
   return scalar;
+}
+
+Value GpuBuilder::warpSum(Value scalar, int64_t width) {
+  return warpReduce(scalar, [&](Value x, Value y) { return addf(x, y); }, width);
 }
 
 Value GpuBuilder::warpMaximum(Value scalar, int64_t width) {
-  for (int64_t mask = width / 2; mask > 0; mask /= 2)
-    scalar = maximum(scalar, shuffleXor(scalar, mask));
-  return scalar;
+  return warpReduce(scalar, [&](Value x, Value y) { return maximum(x, y); }, width);
 }
 
 Value GpuBuilder::blockReduce(Value scalar, Combine combine, Value memory) {
-  for (int64_t mask = kWarp / 2; mask > 0; mask /= 2)
-    scalar = combine(scalar, shuffleXor(scalar, mask));
+  scalar = warpReduce(scalar, combine);
   int64_t warps = threads / kWarp;
   if (warps == 1)
     return scalar;
@@ -98,7 +99,6 @@ Value GpuBuilder::blockReduce(Value scalar, Combine combine, Value memory) {
   return all;
 }
 
-Value GpuBuilder::toI32(Value index) { return arith::IndexCastOp::create(*this, getI32Type(), index); }
 Value GpuBuilder::asFloat(Value bits) { return arith::BitcastOp::create(*this, getF32Type(), bits); }
 Value GpuBuilder::asBits(Value number) { return arith::BitcastOp::create(*this, getI32Type(), number); }
 

@@ -49,15 +49,15 @@ public:
 
   // The value of the lane whose number differs in the bits of `mask`.
   Value shuffleXor(Value scalar, int64_t mask);
-  // Sum or maximum over `width` neighbouring lanes (a power of 2), in all of them.
+  using Combine = llvm::function_ref<Value(Value, Value)>;
+  // The values of `width` neighbouring lanes (a power of 2), in all of them.
+  Value warpReduce(Value scalar, Combine combine, int64_t width = kWarp);
   Value warpSum(Value scalar, int64_t width = kWarp);
   Value warpMaximum(Value scalar, int64_t width = kWarp);
   // The values of the block's threads, in all of them. `memory`: an element for each warp, which may be used again
   // behind a barrier; made where none is given.
-  using Combine = llvm::function_ref<Value(Value, Value)>;
   Value blockReduce(Value scalar, Combine combine, Value memory = nullptr);
 
-  Value toI32(Value index);
   Value asFloat(Value bits);  // of an i32
   Value asBits(Value number); // of an f32
 
