@@ -205,6 +205,10 @@ LogicalResult AssignLayouts::joinValues() {
 
 void AssignLayouts::collectUses() {
   getOperation().walk([&](Operation *op) {
+    // What is computed is plain, and a function that gets it instead of a weight reads both alike.
+    if (!isa<func::CallOp, KvUpdateOp>(op))
+      for (Value result : op->getResults())
+        uses[classes.find(result)].other = true;
     for (OpOperand &operand : op->getOpOperands()) {
       Uses &use = uses[classes.find(operand.get())];
       unsigned i = operand.getOperandNumber();

@@ -61,6 +61,7 @@ struct Bf16AsInteger : PassWrapper<Bf16AsInteger, OperationPass<ModuleOp>> {
 namespace tp {
 
 void addCpuKernelPasses(OpPassManager &manager, const LowerKernelsOptions &options, bool fuse) {
+  manager.addPass(createUnrollLayers());
   manager.addPass(createAssignLayouts());
   manager.addPass(createOutlineKernels({fuse, "cpu"}));
   manager.addPass(createPlanMemory());

@@ -3,6 +3,9 @@
 #include "tp/Cost/Report.h"
 #include "tp/Sharding/Sharding.h"
 
+#include "mlir/Dialect/SCF/IR/SCF.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
+
 using namespace mlir;
 using namespace tp;
 
@@ -14,9 +17,18 @@ std::string nameOf(func::FuncOp function, unsigned argument) {
   return std::to_string(argument);
 }
 
-// What is only handed on is looked at where it is used.
+// What is only handed on, whole or layer by layer, is looked at where it is used.
 bool isUsed(Value value) {
-  return llvm::any_of(value.getUsers(), [](Operation *user) { return !isa<func::CallOp>(user); });
+  return llvm::any_of(value.getUses(), [&](OpOperand &use) {
+    Operation *user = use.getOwner();
+    if (auto slice = dyn_cast<tensor::ExtractSliceOp>(user))
+      return isUsed(slice.getResult());
+    if (auto loop = dyn_cast<scf::ForOp>(user))
+      if (BlockArgument carried = loop.getTiedLoopRegionIterArg(&use))
+        return isUsed(carried);
+    auto insert = dyn_cast<tensor::InsertSliceOp>(user);
+    return !isa<func::CallOp>(user) && !(insert && insert.getDest() == value);
+  });
 }
 
 std::vector<int64_t> ranksWithout(const Split &split, int64_t size, MeshAttr mesh) {

@@ -1,4 +1,5 @@
 #include "Verify.h"
+#include "tp/Dialect/LayerStack.h"
 
 #include "mlir/Interfaces/FunctionInterfaces.h"
 #include "llvm/ADT/TypeSwitch.h"
@@ -73,6 +74,24 @@ LogicalResult TpDialect::verifyOperationAttribute(Operation *op, NamedAttribute 
   return success();
 }
 
+// A name with a range is that of a stack: a tensor whose dimension 0 counts the layers. (In a local program, those that
+// one device has.)
+static LogicalResult verifyStack(Operation *op, Type type, NamedAttribute attribute) {
+  auto name = cast<StringAttr>(attribute.getValue());
+  if (!name.getValue().contains('{'))
+    return success();
+  std::optional<LayerStack> stack = LayerStack::parse(name);
+  if (!stack)
+    return op->emitOpError() << attribute.getName().getValue()
+                             << ": expected one range such as {0..3} in the name, found " << name;
+  auto tensor = dyn_cast<RankedTensorType>(type);
+  bool local = op->getParentOfType<ModuleOp>() && op->getParentOfType<ModuleOp>()->hasAttr(kPartitioned);
+  if (!tensor || tensor.getRank() == 0 || (tensor.getDimSize(0) != stack->count && !local))
+    return op->emitOpError() << attribute.getName().getValue() << ": " << name << " names " << stack->count
+                             << " tensors: expected a dimension 0 of that size, found " << type;
+  return success();
+}
+
 // Attributes of a function's argument or result.
 static LogicalResult verifySlotAttribute(Operation *op, Type type, NamedAttribute attribute) {
   StringRef name = attribute.getName();
@@ -81,10 +100,12 @@ static LogicalResult verifySlotAttribute(Operation *op, Type type, NamedAttribut
       return success();
     return verifyShardingAttribute(op, attribute.getValue(), type, kSharding);
   }
-  if ((name == kParameter || name == kInput || name == kOutput || name == kState) &&
-      !isa<StringAttr>(attribute.getValue()))
+  if (name != kParameter && name != kInput && name != kOutput && name != kState)
+    return success();
+  auto text = dyn_cast<StringAttr>(attribute.getValue());
+  if (!text)
     return op->emitOpError() << name << ": expected a string, found " << attribute.getValue();
-  return success();
+  return name == kParameter || name == kState ? verifyStack(op, type, attribute) : success();
 }
 
 LogicalResult TpDialect::verifyRegionArgAttribute(Operation *op, unsigned, unsigned index, NamedAttribute attribute) {

@@ -2,6 +2,7 @@
 #include "WeightShardings.h"
 
 #include "tp/Conversion/CudaProgram.h"
+#include "tp/Conversion/Passes.h"
 #include "tp/Cost/Report.h"
 #include "tp/Import/Import.h"
 #include "tp/Interpreter/DeviceGroups.h"
@@ -9,7 +10,12 @@
 #include "tp/Package/Writer.h"
 #include "tp/Pipelines/Pipelines.h"
 
+#include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/Dialect/Linalg/IR/Linalg.h"
+#include "mlir/Dialect/Math/IR/Math.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/IR/Verifier.h"
 #include "mlir/Parser/Parser.h"
 #include "mlir/Pass/PassManager.h"
@@ -55,6 +61,7 @@ public:
     bool cuda = options.target == "cuda";
     phase("lower", [&] {
       requireEntries();
+      unrollLayers();
       if (cuda)
         cudaProgram = lowerToCuda();
       else
@@ -159,9 +166,9 @@ private:
   }
 
   void import() {
-    context.loadDialect<TpDialect, func::FuncDialect, arith::ArithDialect, tensor::TensorDialect>();
     if (StringRef(options.model).ends_with(".mlir"))
       return parse();
+    context.loadDialect<TpDialect>();
     checkpoint = Checkpoint::open(options.model);
     bool packaged = options.stopAfter.empty() || options.stopAfter == "package";
     if (!checkpoint->hasWeights() && packaged && !options.noWeights)
@@ -170,8 +177,11 @@ private:
                   "without weights, use --no-weights or --stop-after partition");
     // Products of fewer than about 300 rows wait for the weights on an H100 (989 TFLOP/s over 3.35 TB/s in bf16).
     int64_t prefillChunk = options.prefillChunk ? options.prefillChunk : options.target == "cuda" ? 512 : 128;
-    ImportedModel imported =
-        importModel(context, *checkpoint, {meshAttribute(), options.bf16, options.batch, options.maxSeq, prefillChunk});
+    auto alike = [&](StringRef first, StringRef second) {
+      return shardedAlike(options.weightShardings, first.str(), second.str());
+    };
+    ImportedModel imported = importModel(
+        context, *checkpoint, {meshAttribute(), options.bf16, options.batch, options.maxSeq, prefillChunk, alike});
     module = std::move(imported.module);
     maxSeq = imported.maxSeq;
     kind = imported.kind;
@@ -181,6 +191,8 @@ private:
   }
 
   void parse() {
+    context.loadDialect<TpDialect, arith::ArithDialect, func::FuncDialect, linalg::LinalgDialect, math::MathDialect,
+                        scf::SCFDialect, tensor::TensorDialect>();
     ParserConfig config(&context);
     module = parseSourceFile<ModuleOp>(options.model, sources, config);
     if (!module)
@@ -238,6 +250,14 @@ private:
       throw Error(
           options.model +
           ": no function has the attribute tp.entry; expected entry functions as docs/package-format.md lists them");
+  }
+
+  // The package holds the weights of each layer, as the program does.
+  void unrollLayers() {
+    PassManager manager(&context);
+    manager.addPass(createUnrollLayers());
+    if (failed(manager.run(*module)))
+      throw Error("phase lower failed");
   }
 
   cuda::CudaProgram lowerToCuda() {

@@ -1,5 +1,7 @@
 #include "ModelImporter.h"
 
+#include "mlir/Dialect/SCF/IR/SCF.h"
+
 using namespace mlir;
 using namespace tp;
 
@@ -36,7 +38,7 @@ static std::string familyNames() {
 }
 
 ImportedModel tp::importModel(MLIRContext &context, const Checkpoint &checkpoint, const ImportOptions &options) {
-  context.loadDialect<TpDialect, func::FuncDialect, arith::ArithDialect, tensor::TensorDialect>();
+  context.loadDialect<TpDialect, func::FuncDialect, arith::ArithDialect, scf::SCFDialect, tensor::TensorDialect>();
   StringRef architecture = checkpoint.config().architecture;
   const Family *family = llvm::find_if(families, [&](const Family &f) { return f.architecture == architecture; });
   if (family == std::end(families))

@@ -1,5 +1,8 @@
 #include "ModelImporter.h"
 
+#include "tp/Dialect/LayerStack.h"
+
+#include "mlir/Dialect/SCF/IR/SCF.h"
 #include "llvm/Support/MathExtras.h"
 
 #include <cmath>
@@ -135,15 +138,11 @@ struct ModelImporter::Signature {
   SmallVector<Type> types, resultTypes;
   SmallVector<DictionaryAttr> attributes, resultAttributes;
   SmallVector<std::string> keys; // of arguments
-  SmallVector<unsigned> layers;  // where each layer's states begin, its parameters behind them; and the end
 
   void add(const std::string &key, Type type, StringRef kind, const Twine &name) {
     keys.push_back(key);
     types.push_back(type);
     attributes.push_back(b.getDictionaryAttr(b.getNamedAttr(kind, b.getStringAttr(name))));
-  }
-  ValueRange ofLayer(ValueRange arguments, int64_t number) const {
-    return arguments.slice(layers[number], layers[number + 1] - layers[number]);
   }
   void addResult(Type type, StringRef kind, const Twine &name) {
     resultTypes.push_back(type);
@@ -151,13 +150,10 @@ struct ModelImporter::Signature {
   }
 };
 
-// How an entry's arguments of layer n are called.
-static std::string keyOf(int64_t n, StringRef key) { return (key + "." + Twine(n)).str(); }
-
 void ModelImporter::addEntry(StringRef entryName, int64_t rows, Head head) {
   OpBuilder::InsertionGuard guard(b);
   b.setInsertionPointToEnd(module->getBody());
-  Signature signature{b, {}, {}, {}, {}, {}, {}};
+  Signature signature{b, {}, {}, {}, {}, {}};
   signature.add("tokens", indices({batch, rows}), kInput, "tokens");
   for (const Input &input : inputs(rows))
     signature.add(input.name, input.type, kInput, input.name);
@@ -165,14 +161,16 @@ void ModelImporter::addEntry(StringRef entryName, int64_t rows, Head head) {
     signature.add("last", indices({batch}), kInput, "last");
   for (const Parameter &p : modelParameters())
     signature.add(p.key, p.type, kParameter, p.name);
-  for (int64_t n = stack().first; n < stack().second; ++n) {
-    signature.layers.push_back(signature.types.size());
-    for (const State &state : layerStates(n))
-      signature.add(keyOf(n, state.key), state.type, kState, keyOf(n, state.key));
-    for (const Parameter &p : layerParameters(n))
-      signature.add(keyOf(n, p.key), p.type, kParameter, p.name);
+  if (stack() != planned || runs.empty()) {
+    planned = stack();
+    runs = planRuns();
   }
-  signature.layers.push_back(signature.types.size());
+  for (const Run &run : runs) {
+    for (const State &state : run.states)
+      signature.add(state.key, state.type, kState, state.key);
+    for (const Parameter &p : run.parameters)
+      signature.add(p.name, p.type, kParameter, p.name);
+  }
   std::string name = (entryName + (rows > 1 ? "_" + Twine(rows) : Twine(""))).str();
   auto function = func::FuncOp::create(b, loc, name, b.getFunctionType(signature.types, {}));
   function->setAttr(kEntry, b.getStringAttr(entryName));
@@ -180,9 +178,9 @@ void ModelImporter::addEntry(StringRef entryName, int64_t rows, Head head) {
   addBody(function, signature, rows, head);
   function.setType(b.getFunctionType(signature.types, signature.resultTypes));
   function.setAllResultAttrs(signature.resultAttributes);
-  for (int64_t n = stack().first; n < stack().second; ++n)
-    if (!module->lookupSymbol(layerName(n, rows)))
-      addLayer(n, rows);
+  for (const Run &run : runs)
+    if (!module->lookupSymbol(layerName(run.first, rows)))
+      addLayer(run.first, rows);
 }
 
 void ModelImporter::addBody(func::FuncOp function, Signature &signature, int64_t rows, Head rowsWanted) {
@@ -194,10 +192,15 @@ void ModelImporter::addBody(func::FuncOp function, Signature &signature, int64_t
   Value x = embed(arguments, rows);
   prepare(arguments, rows);
   SmallVector<Value> returned(1);
-  for (int64_t n = stack().first; n < stack().second; ++n) {
-    func::CallOp call = callLayer(x, n, rows, arguments, signature.ofLayer(body->getArguments(), n - stack().first));
-    x = call.getResult(0);
-    llvm::append_range(returned, call.getResults().drop_front());
+  unsigned begin = body->getNumArguments();
+  for (const Run &run : runs)
+    begin -= run.states.size() + run.parameters.size();
+  for (const Run &run : runs) {
+    ValueRange own = ValueRange(body->getArguments()).slice(begin, run.states.size() + run.parameters.size());
+    ResultRange results = runLayers(x, run, rows, arguments, own);
+    x = results[0];
+    llvm::append_range(returned, results.drop_front());
+    begin += own.size();
   }
   if (Value last = arguments["last"])
     x = TakeRowOp::create(b, loc, tensor({batch, 1, config.hiddenSize}, f32), x, last);
@@ -208,10 +211,95 @@ void ModelImporter::addBody(func::FuncOp function, Signature &signature, int64_t
                                         SmallVector<ReassociationIndices>{{0}, {1, 2}});
   returned[0] = x;
   signature.addResult(x.getType(), kOutput, outputName());
-  for (int64_t n = stack().first; n < stack().second; ++n)
-    for (const State &state : layerStates(n))
-      signature.addResult(state.type, kState, keyOf(n, state.key));
+  for (const Run &run : runs)
+    for (const State &state : run.states)
+      signature.addResult(state.type, kState, state.key);
   func::ReturnOp::create(b, loc, returned);
+}
+
+//===-- runs of layers ----------------------------------------------------------------------------------------===//
+
+static RankedTensorType stacked(RankedTensorType type, int64_t count) {
+  SmallVector<int64_t> shape = {count};
+  llvm::append_range(shape, type.getShape());
+  return type.clone(shape);
+}
+
+std::vector<ModelImporter::Run> ModelImporter::planRuns() const {
+  auto [first, end] = stack();
+  std::vector<Run> plan;
+  SmallVector<Parameter> last; // of the layer before
+  auto close = [&] {
+    if (plan.empty())
+      return;
+    Run &run = plan.back();
+    int64_t count = run.end - run.first;
+    for (State &state : run.states)
+      state.key += "." + (count > 1 ? LayerStack{"", "", run.first, count}.str() : std::to_string(run.first));
+    if (count == 1)
+      return;
+    for (State &state : run.states)
+      state.type = stacked(state.type, count);
+    for (auto [parameter, other] : llvm::zip_equal(run.parameters, last))
+      parameter = {parameter.key, LayerStack::between(parameter.name, other.name, count)->str(),
+                   stacked(parameter.type, count)};
+  };
+  for (int64_t n = first; n < end; ++n) {
+    SmallVector<Parameter> parameters = layerParameters(n);
+    bool joins =
+        !plan.empty() && layerKind(n) == layerKind(plan.back().first) &&
+        llvm::all_of(llvm::zip_equal(plan.back().parameters, parameters), [&](const auto &pair) {
+          const auto &[a, b] = pair;
+          return LayerStack::between(a.name, b.name, n + 1 - plan.back().first) && options.alike(a.name, b.name);
+        });
+    if (!joins) {
+      close();
+      plan.push_back({n, n, layerStates(n), parameters});
+    }
+    plan.back().end = n + 1;
+    last = std::move(parameters);
+  }
+  close();
+  return plan;
+}
+
+// Where a layer's part stands in a stack.
+static std::array<SmallVector<OpFoldResult>, 3> windowOf(Value stack, Value layer, Builder &b) {
+  ArrayRef<int64_t> shape = cast<RankedTensorType>(stack.getType()).getShape();
+  SmallVector<OpFoldResult> offsets(shape.size(), b.getIndexAttr(0)), strides(shape.size(), b.getIndexAttr(1));
+  SmallVector<OpFoldResult> sizes = getAsIndexOpFoldResult(b.getContext(), shape);
+  offsets[0] = layer;
+  sizes[0] = b.getIndexAttr(1);
+  return {offsets, sizes, strides};
+}
+
+ResultRange ModelImporter::runLayers(Value x, const Run &run, int64_t rows, const Arguments &arguments,
+                                     ValueRange own) {
+  int64_t count = run.end - run.first;
+  if (count == 1)
+    return callLayer(x, run.first, rows, arguments, own).getResults();
+  SmallVector<Value> carried = {x};
+  llvm::append_range(carried, own.take_front(run.states.size()));
+  auto body = [&](OpBuilder &, Location, Value number, ValueRange now) {
+    ValueRange states = now.drop_front(), weights = own.drop_front(run.states.size());
+    SmallVector<Value> ofLayer;
+    for (ValueRange stacks : {states, weights})
+      for (Value stack : stacks) {
+        auto [offsets, sizes, strides] = windowOf(stack, number, b);
+        auto type = cast<RankedTensorType>(stack.getType());
+        ofLayer.push_back(tensor::ExtractSliceOp::create(
+            b, loc, tensor(type.getShape().drop_front(), type.getElementType()), stack, offsets, sizes, strides));
+      }
+    func::CallOp call = callLayer(now.front(), run.first, rows, arguments, ofLayer);
+    SmallVector<Value> yielded = {call.getResult(0)};
+    for (auto [stack, state] : llvm::zip_equal(states, call.getResults().drop_front())) {
+      auto [offsets, sizes, strides] = windowOf(stack, number, b);
+      yielded.push_back(tensor::InsertSliceOp::create(b, loc, state, stack, offsets, sizes, strides));
+    }
+    scf::YieldOp::create(b, loc, yielded);
+  };
+  auto index = [&](int64_t n) -> Value { return arith::ConstantIndexOp::create(b, loc, n); };
+  return scf::ForOp::create(b, loc, index(0), index(count), index(1), carried, body).getResults();
 }
 
 //===-- layers ------------------------------------------------------------------------------------------------===//

@@ -114,16 +114,31 @@ protected:
   mlir::RankedTensorType cacheType; // [batch, maxSeq, kv heads, head size]; set by run()
 
 private:
+  // Layers of one kind that follow each other, [first, end), and their states and parameters: stacks, where there are
+  // several layers.
+  struct Run {
+    int64_t first, end;
+    llvm::SmallVector<State> states;
+    llvm::SmallVector<Parameter> parameters;
+  };
   struct Signature;
   struct Chunks {
     int64_t large, middle, small;
   };
   Chunks planRows();
+  std::vector<Run> planRuns() const;
   std::string layerName(int64_t n, int64_t rows) const;
   void addLayer(int64_t n, int64_t rows);
   mlir::func::CallOp callLayer(mlir::Value x, int64_t n, int64_t rows, const Arguments &arguments,
                                mlir::ValueRange own);
+  // The layers of a run, one after the other, on their states and parameters; the last one's output and the new
+  // states.
+  mlir::ResultRange runLayers(mlir::Value x, const Run &run, int64_t rows, const Arguments &arguments,
+                              mlir::ValueRange own);
   void addBody(mlir::func::FuncOp function, Signature &signature, int64_t rows, Head head);
+
+  std::vector<Run> runs;               // of the entry that is being written
+  std::pair<int64_t, int64_t> planned; // the layers that `runs` are
 };
 
 // Importers of the families.

@@ -1,6 +1,7 @@
 #include "RandomInputs.h"
 
 #include "Math.h"
+#include "tp/Dialect/LayerStack.h"
 #include "tp/Dialect/Tp.h"
 #include "tp/Interpreter/Kernels.h"
 
@@ -109,9 +110,10 @@ Tensor RandomInputs::make(FunctionOpInterface function, unsigned i) {
     return tensor;
   }
   bool isBias = parameter && parameter.getValue().contains("bias");
-  if (tensor.rank() == 1)
+  int64_t rank = tensor.rank() - (parameter && LayerStack::parse(key) ? 1 : 0); // of one layer
+  if (rank == 1)
     fillFloats(tensor, stream, isBias ? 0.0f : 1.0f, isBias ? 0.3f : 0.1f);
-  else if (tensor.rank() == 2 || (parameter && tensor.rank() > 2))
+  else if (rank == 2 || (parameter && rank > 2))
     fillFloats(tensor, stream, 0,
                0.5f / std::sqrt(static_cast<float>(std::max<int64_t>(1, tensor.dim(tensor.rank() - 1)))));
   else

@@ -3,6 +3,7 @@
 #include "ScalarBody.h"
 
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include <algorithm>
 
 using namespace mlir;
 using namespace tp;
@@ -23,12 +24,12 @@ static LogicalResult runSplat(RankCall &call) {
   return success();
 }
 
-// Element i of `from` becomes element j of `to`.
-static void copyElement(const Tensor &from, int64_t i, Tensor &to, int64_t j) {
+// `count` elements of `from`, from its i-th on, become those of `to` from the j-th on.
+static void copyElements(const Tensor &from, int64_t i, Tensor &to, int64_t j, int64_t count = 1) {
   if (from.isFloat())
-    to.writeFloats()[j] = from.floats()[i];
+    std::copy_n(from.floats() + i, count, to.writeFloats() + j);
   else
-    to.writeInts()[j] = from.ints()[i];
+    std::copy_n(from.ints() + i, count, to.writeInts() + j);
 }
 
 namespace {
@@ -37,16 +38,23 @@ struct Window {
 };
 } // namespace
 
-// Calls `visit(index in the window, index in the tensor)` for each element of a window of a tensor of `shape`.
-static void forWindow(ArrayRef<int64_t> shape, const Window &window, llvm::function_ref<void(int64_t, int64_t)> visit) {
-  int64_t count = 1;
+// Calls `visit(index in the window, index in the tensor, count)` for the elements of a window of a tensor of `shape`:
+// as many at once as lie together in both.
+static void forWindow(ArrayRef<int64_t> shape, const Window &window,
+                      llvm::function_ref<void(int64_t, int64_t, int64_t)> visit) {
+  int64_t count = 1, together = 1;
   for (int64_t size : window.sizes)
     count *= size;
-  for (int64_t i = 0; i < count; ++i) {
+  for (size_t d = shape.size(); d-- > 0 && window.strides[d] == 1;) {
+    together *= window.sizes[d];
+    if (window.sizes[d] != shape[d])
+      break;
+  }
+  for (int64_t i = 0; i < count; i += together) {
     int64_t rest = i, index = 0, step = 1;
     for (size_t d = shape.size(); d-- > 0; rest /= window.sizes[d], step *= shape[d])
       index += (window.offsets[d] + rest % window.sizes[d] * window.strides[d]) * step;
-    visit(i, index);
+    visit(i, index, together);
   }
 }
 
@@ -76,7 +84,7 @@ static LogicalResult runExtractSlice(RankCall &call) {
   if (failed(window))
     return failure();
   Tensor &to = call.makeResult();
-  forWindow(from.shape(), *window, [&](int64_t i, int64_t j) { copyElement(from, j, to, i); });
+  forWindow(from.shape(), *window, [&](int64_t i, int64_t j, int64_t n) { copyElements(from, j, to, i, n); });
   return success();
 }
 
@@ -87,7 +95,7 @@ static LogicalResult runInsertSlice(RankCall &call) {
   if (failed(window))
     return failure();
   Tensor &to = call.results[0] = std::move(call.operands[1]);
-  forWindow(to.shape(), *window, [&](int64_t i, int64_t j) { copyElement(from, i, to, j); });
+  forWindow(to.shape(), *window, [&](int64_t i, int64_t j, int64_t n) { copyElements(from, i, to, j, n); });
   return success();
 }
 
@@ -136,7 +144,7 @@ static LogicalResult runPad(RankCall &call) {
   if (failed(fillFromBody(call)))
     return failure();
   Tensor &to = call.results[0];
-  forWindow(to.shape(), window, [&](int64_t i, int64_t j) { copyElement(from, i, to, j); });
+  forWindow(to.shape(), window, [&](int64_t i, int64_t j, int64_t n) { copyElements(from, i, to, j, n); });
   return success();
 }
 
@@ -168,7 +176,7 @@ static LogicalResult runExtract(RankCall &call) {
   FailureOr<int64_t> element = elementAt(op, op.getIndices(), from, call);
   if (failed(element))
     return failure();
-  copyElement(from, *element, call.makeResult(), 0);
+  copyElements(from, *element, call.makeResult(), 0);
   return success();
 }
 
@@ -178,14 +186,14 @@ static LogicalResult runInsert(RankCall &call) {
   FailureOr<int64_t> element = elementAt(op, op.getIndices(), to, call);
   if (failed(element))
     return failure();
-  copyElement(scalar, 0, call.results[0] = to, *element);
+  copyElements(scalar, 0, call.results[0] = to, *element);
   return success();
 }
 
 static LogicalResult runFromElements(RankCall &call) {
   Tensor &to = call.makeResult();
   for (auto [i, scalar] : llvm::enumerate(call.operands))
-    copyElement(scalar, 0, to, i);
+    copyElements(scalar, 0, to, i);
   return success();
 }
 

@@ -99,6 +99,8 @@ void FunctionPartitioner::recordGlobalTypes(func::FuncOp local) {
 }
 
 bool FunctionPartitioner::isWeight(Value value) {
+  if (auto slice = value.getDefiningOp<tensor::ExtractSliceOp>()) // a layer's part of a stack
+    return isWeight(slice.getSource());
   auto argument = dyn_cast<BlockArgument>(value);
   if (!argument || argument.getOwner() != &function.getBody().front())
     return false;
@@ -149,6 +151,10 @@ void FunctionPartitioner::choose() {
       present.types.push_back(tensorType(value));
       present.shardings.push_back(annotated(value));
     }
+    // A layer's part is cut from a stack of weights as that lies there, and then brought to its sharding: the other way
+    // round, all layers would be moved or copied at once.
+    if (isa<tensor::ExtractSliceOp>(op) && isa<scf::ForOp>(op->getParentOp()) && isWeight(op->getOperand(0)))
+      present.shardings.back() = Sharding::whole(present.types.back().getRank());
     decisionOf[op] = decisions.size();
     decisions.push_back({op, std::move(*rule), std::move(present)});
   });

@@ -4,6 +4,7 @@
 #include "tp/Sharding/Sharding.h"
 
 #include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
 
 namespace tp {
 #define GEN_PASS_DEF_APPLYSTRATEGY
@@ -61,10 +62,14 @@ struct ApplyStrategy : tp::impl::ApplyStrategyBase<ApplyStrategy> {
     WalkResult walk = getOperation().walk([&](func::CallOp call) {
       if (call.getCallee() != function.getName())
         return WalkResult::advance();
-      auto passed = dyn_cast<BlockArgument>(call.getOperand(number));
+      Value operand = call.getOperand(number);
+      if (auto slice = operand.getDefiningOp<tensor::ExtractSliceOp>()) // a layer's part of a stack
+        operand = slice.getSource();
+      auto passed = dyn_cast<BlockArgument>(operand);
       auto caller = call->getParentOfType<func::FuncOp>();
-      return passed && caller.getArgAttr(passed.getArgNumber(), kSharding) ? WalkResult::interrupt()
-                                                                           : WalkResult::advance();
+      return passed && passed.getOwner()->getParentOp() == caller && caller.getArgAttr(passed.getArgNumber(), kSharding)
+                 ? WalkResult::interrupt()
+                 : WalkResult::advance();
     });
     return walk.wasInterrupted();
   }

@@ -72,7 +72,7 @@ static SmallVector<int64_t> sectionsOf(TypedValue<RankedTensorType> value, unsig
 // parts, else both stay whole.
 static void addPart(ShardingRule &rule, TensorFactors &whole, TensorFactors &part, int64_t wholeSize, int64_t size,
                     int64_t offset, int64_t stride, ArrayRef<int64_t> sections) {
-  if (std::vector<int64_t> relative = relativeSizes(sections); !relative.empty()) {
+  if (std::vector<int64_t> relative = relativeSizes(sections); size > 0 && !relative.empty()) {
     int64_t blocks = sections[0] / relative[0];
     unsigned factor = rule.addFactor(blocks);
     whole.push_back({{factor}, 1, relative});

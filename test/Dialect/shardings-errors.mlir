@@ -183,3 +183,18 @@ func.func @f(%x: tensor<4xf32>) {
   %y = tp.sharding_constraint %x <@mesh, [{"pp"}]> : tensor<4xf32>
   return
 }
+
+// -----
+
+// expected-error @+1 {{tp.parameter: expected one range such as {0..3} in the name, found "w.{3..1}"}}
+func.func @f(%w: tensor<2x3xf32> {tp.parameter = "w.{3..1}"}) { return }
+
+// -----
+
+// expected-error @+1 {{tp.state: expected one range such as {0..3} in the name, found "{0..1}.s.{0..1}"}}
+func.func @f(%s: tensor<2x3xf32> {tp.state = "{0..1}.s.{0..1}"}) { return }
+
+// -----
+
+// expected-error @+1 {{tp.parameter: "w.{0..2}" names 3 tensors: expected a dimension 0 of that size, found 'tensor<2x3xf32>'}}
+func.func @f(%w: tensor<2x3xf32> {tp.parameter = "w.{0..2}"}) { return }

@@ -106,3 +106,15 @@ module {
     return %2 : tensor<3x2xf32>
   }
 }
+
+// -----
+
+// A slice without elements of what another slice cuts into sections.
+module {
+  tp.mesh @mesh <["tp" = 2]>
+  func.func @main(%a: tensor<12xf32> {tp.sharding = #tp.sharding<@mesh, [{"tp"}]>}) -> (tensor<0xf32>, tensor<0xf32>) {
+    %0 = tensor.extract_slice %a[4] [0] [1] : tensor<12xf32> to tensor<0xf32>
+    %1 = tensor.extract_slice %a[2] [0] [1] : tensor<12xf32> to tensor<0xf32>
+    return %0, %1 : tensor<0xf32>, tensor<0xf32>
+  }
+}

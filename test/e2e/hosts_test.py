@@ -13,7 +13,7 @@ import random_llama
 
 ADDRESSES = ["10.71.0.1", "10.71.0.2"]
 PROMPTS = [list(range(1, 40))]
-LONG = 3000  # tokens: some seconds, so that a fault meets a run that is under way
+LONG = 65000  # tokens: many seconds on any machine, so that a fault meets a run that is under way
 
 
 def become_root() -> None:
@@ -176,7 +176,7 @@ def main():
     with Suite("hosts_test") as suite:
         model = suite.scratch / "model"
         random_llama.write("plain", model)
-        with suite.package(model, "--mesh", "tp=4", "--max-seq", "4096") as package:
+        with suite.package(model, "--mesh", "tp=4", "--max-seq", "65536") as package:
             suite.check("mpirun on two hosts", check_mpirun, suite, package)
             suite.check("torchrun's variables on two hosts", check_torchrun, suite, package)
             suite.check("a rank on the other host is killed", check_killed, suite, package)

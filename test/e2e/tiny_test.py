@@ -131,6 +131,7 @@ STATED = [
     '*.q_proj.weight=[{"tp", unit = 2, outer = 3}, {}]',
     '*.norm.weight=[{"tp", outer = 4}]',
     '*.down_proj.weight=[{}, {}]',
+    '*.layers.0.mlp.up_proj.weight=[{}, {}]',
     '*.q_proj.weight=[{"tp", sections = [1, 2]}, {}]',
     '*.o_proj.weight=[{"tp", sections = [3, 1]}, {}]',
 ]

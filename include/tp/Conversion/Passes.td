@@ -3,6 +3,45 @@
 
 include "mlir/Pass/PassBase.td"
 
+def UnrollLayers : Pass<"tp-unroll-layers", "::mlir::ModuleOp"> {
+  let summary = "loops over layers become calls, stacks of weights become weights";
+  let description = [{
+    Up to here a model's equal layers are a loop over stacks of weights and states, so that a program of 126 layers is planned, propagated and
+    partitioned like one of two. This pass makes of it what ranks run and what a package holds:
+
+    - a loop (`scf.for`) with constant bounds becomes its body once for each pass;
+    - a stack, an argument with a name such as `blk.{0..29}.attn_q.weight`, becomes an argument for each of its tensors, those of one layer together.
+      `tensor.extract_slice` of one layer is that argument; what `tensor.insert_slice` writes of a state is returned for its layer.
+
+    Example:
+
+    ```mlir
+    func.func @f(%x: tensor<8xf32>, %w: tensor<2x8xf32> {tp.parameter = "w.{0..1}"}) -> tensor<8xf32> {
+      %y = scf.for %i = %c0 to %c2 step %c1 iter_args(%h = %x) -> tensor<8xf32> {
+        %layer = tensor.extract_slice %w[%i, 0] [1, 8] [1, 1] : tensor<2x8xf32> to tensor<8xf32>
+        %next = arith.addf %h, %layer : tensor<8xf32>
+        scf.yield %next : tensor<8xf32>
+      }
+      return %y : tensor<8xf32>
+    }
+    ```
+
+    becomes
+
+    ```mlir
+    func.func @f(%x: tensor<8xf32>, %w0: tensor<8xf32> {tp.parameter = "w.0"}, %w1: tensor<8xf32> {tp.parameter = "w.1"}) -> tensor<8xf32> {
+      %0 = arith.addf %x, %w0 : tensor<8xf32>
+      %1 = arith.addf %0, %w1 : tensor<8xf32>
+      return %1 : tensor<8xf32>
+    }
+    ```
+
+    Errors: a loop whose bounds are no constants, or which becomes more than 2^20 ops; a stack that is divided over devices along its layers; a stack that is
+    used in another way than layer by layer.
+  }];
+  let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::scf::SCFDialect", "::mlir::tensor::TensorDialect"];
+}
+
 def AssignLayouts : Pass<"tp-assign-layouts", "::mlir::ModuleOp"> {
   let summary = "choose how weights and states lie in memory";
   let description = [{

@@ -24,9 +24,9 @@ def Tp_Dialect : Dialect {
     |---|---|---|
     | `tp.sharding` | argument or result of a function | its sharding |
     | `tp.shardings` | op | array with the sharding of each result |
-    | `tp.parameter` | argument of an entry function | name of the weight in the checkpoint |
+    | `tp.parameter` | argument of an entry function | name of the weight in the checkpoint; with a range, `w.{0..3}`, of a stack of them along dimension 0 |
     | `tp.input`, `tp.output` | argument, result of an entry function | name of the input or output |
-    | `tp.state` | argument and result of an entry function | name of a state (KV cache) that lives between calls |
+    | `tp.state` | argument and result of an entry function | name of a state (KV cache) that lives between calls; or a stack's |
     | `tp.entry` | function | the name under which the runtime calls it |
     | `tp.value` | op | number of the value in its function, the same in the whole and in the partitioned program |
     | `tp.global_type` | argument, result of a partitioned function | its type before partitioning |

@@ -7,6 +7,7 @@
 
 #include "mlir/IR/BuiltinOps.h"
 #include "mlir/IR/OwningOpRef.h"
+#include <functional>
 
 namespace tp {
 
@@ -16,6 +17,8 @@ struct ImportOptions {
   int64_t batch = 1;          // sequences in a run
   int64_t maxSeq = 0;         // positions in the cache; 0: the smaller of the model's context and 2048
   int64_t prefillChunk = 128; // most rows of a prompt that run at once: a power of two from 16
+  // Whether layers in one stack may have these weights: the names differ in the layer's number.
+  std::function<bool(llvm::StringRef, llvm::StringRef)> alike = [](llvm::StringRef, llvm::StringRef) { return true; };
 };
 
 // What the importer chose.
@@ -25,9 +28,9 @@ struct ImportedModel {
   std::string kind = "decoder"; // or "encoder", "encoder_decoder"
 };
 
-// Emits one function per kind of layer and the entry functions that call it with each layer's weights: `prefill` (a
-// chunk of a prompt), `decode` (one token) and `score` (logits of a whole chunk); of an encoder `encode`. Throws
-// tp::Error for a model that is not supported, naming what is not.
+// Emits one function per kind of layer and the entry functions that call it, in a loop over stacks of weights where
+// layers of a kind follow each other: `prefill` (a chunk of a prompt), `decode` (one token) and `score` (logits of a
+// whole chunk); of an encoder `encode`. Throws tp::Error for a model that is not supported, naming what is not.
 ImportedModel importModel(mlir::MLIRContext &context, const Checkpoint &checkpoint, const ImportOptions &options);
 
 } // namespace tp

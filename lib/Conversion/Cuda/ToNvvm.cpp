@@ -88,6 +88,7 @@ struct GpuToNvvm : PassWrapper<GpuToNvvm, OperationPass<gpu::GPUModuleOp>> {
 namespace tp {
 
 void addGpuKernelPasses(OpPassManager &manager, bool fuse) {
+  manager.addPass(createUnrollLayers());
   manager.addPass(createAddTokenEntries());
   manager.addPass(createAssignLayouts({"cuda"}));
   manager.addPass(createOutlineKernels({fuse, "cuda"}));

@@ -1,0 +1,28 @@
+// The name of a stacked parameter or state, which holds the tensors of several layers along its dimension 0.
+#ifndef TP_DIALECT_LAYERSTACK_H
+#define TP_DIALECT_LAYERSTACK_H
+
+#include "llvm/ADT/StringRef.h"
+#include <optional>
+#include <string>
+
+namespace tp {
+
+// `blk.{4..29}.attn_q.weight`: of layers 4 to 29, in order.
+struct LayerStack {
+  std::string before, after;
+  int64_t first = 0, count = 0;
+
+  // Null for the name of a single tensor, which has no braces; and where what stands in braces is no range.
+  static std::optional<LayerStack> parse(llvm::StringRef name);
+  // The stack of `count` tensors whose first and last have these names; null where they differ in more than a number.
+  static std::optional<LayerStack> between(llvm::StringRef first, llvm::StringRef last, int64_t count);
+
+  // Of the tensor at `index` along dimension 0.
+  std::string nameOf(int64_t index) const { return before + std::to_string(first + index) + after; }
+  std::string str() const;
+};
+
+} // namespace tp
+
+#endif
