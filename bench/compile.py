@@ -3,7 +3,7 @@
 
     build/venv/bin/python bench/compile.py [--build build] [--layers 1,16,126] [--rounds 5]
 
-- Llama-3-405B's shape from config.json alone, dp=8,tp=16: layers are calls of one function;
+- Llama-3-405B's shape from config.json alone, dp=8,tp=16: layers are a loop;
 - a linalg program whose layers are unrolled, with one weight of the first layer annotated, tp=4.
 Figures are the shortest of the rounds: whole processes for the first, the three passes for the second.
 """

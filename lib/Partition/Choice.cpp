@@ -28,7 +28,7 @@ bool tp::placesElements(Operation *op) {
 namespace {
 class Chooser {
 public:
-  Chooser(std::vector<Decision> &decisions, MeshAttr mesh) : decisions(decisions), mesh(mesh) {}
+  Chooser(std::deque<Decision> &decisions, MeshAttr mesh) : decisions(decisions), mesh(mesh) {}
 
   void run() {
     for (unsigned i = 0; i < decisions.size(); ++i) {
@@ -181,7 +181,7 @@ private:
     return result;
   }
 
-  std::vector<Decision> &decisions;
+  std::deque<Decision> &decisions;
   MeshAttr mesh;
   int rounds = 0;
   llvm::DenseMap<Value, SmallVector<Version, 2>> versions;
@@ -189,7 +189,7 @@ private:
 };
 } // namespace
 
-void tp::chooseTogether(std::vector<Decision> &decisions, MeshAttr mesh) {
+void tp::chooseTogether(std::deque<Decision> &decisions, MeshAttr mesh) {
   for (Decision &decision : decisions)
     decision.possible = possibleAssignments(decision.rule, decision.present, mesh);
   Chooser(decisions, mesh).run();

@@ -6,6 +6,7 @@
 
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "llvm/ADT/DenseMap.h"
+#include <deque>
 
 namespace tp {
 
@@ -20,7 +21,7 @@ struct Decision {
 
 // Chooses `chosen` of all decisions for the fewest bytes. A value that is brought to a sharding for one op is there for
 // the others, so the ops that read a value choose together.
-void chooseTogether(std::vector<Decision> &decisions, MeshAttr mesh);
+void chooseTogether(std::deque<Decision> &decisions, MeshAttr mesh);
 
 // Each device makes its part by itself: a fill, an empty tensor, a constant of equal elements.
 bool isMadeAnywhere(mlir::Value value);

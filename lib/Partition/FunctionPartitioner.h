@@ -123,8 +123,8 @@ private:
   llvm::DenseMap<mlir::Value, LocalValue> values;
   llvm::DenseMap<mlir::Attribute, std::unique_ptr<Sharding>> known; // what read() made
   bool explain;
-  mlir::Attribute alternatives; // of the op that is being visited
-  std::vector<Decision> decisions;
+  mlir::Attribute alternatives;   // of the op that is being visited
+  std::deque<Decision> decisions; // large, and never moved
   llvm::DenseMap<mlir::Operation *, unsigned> decisionOf;
   mlir::IRMapping numbers; // values that are no tensors
   llvm::DenseMap<Key, mlir::Value> resharded;

@@ -153,7 +153,7 @@ Value FunctionPartitioner::asPartial(Value value, const Sharding &to, ArrayRef<S
 
 Value FunctionPartitioner::make(Value value, const Sharding &sharding) {
   Operation *def = value.getDefiningOp();
-  IRMapping mapping = numbers;
+  IRMapping mapping = numbersFor(def, numbers);
   if (auto fill = dyn_cast<linalg::FillOp>(def))
     mapping.map(fill.getOutputs()[0], make(fill.getOutputs()[0], sharding));
   RankedTensorType type = localType(tensorType(value), sharding, context.mesh);

@@ -1,6 +1,8 @@
 #include "LocalOps.h"
 
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
+#include "mlir/Transforms/RegionUtils.h"
+#include "llvm/ADT/SetVector.h"
 
 using namespace mlir;
 using namespace tp;
@@ -12,7 +14,7 @@ struct LocalOpBuilder {
   const ShardingRule &rule;
   const Assignment &assignment;
   SmallVector<Value> operands;
-  const IRMapping &captured;
+  const IRMapping &numbers;
   OpBuilder &b = context.builder;
   Value headOffset = {};
 
@@ -35,7 +37,7 @@ struct LocalOpBuilder {
 
   // The default: the same op, other types.
   Operation *clone() {
-    IRMapping mapping = captured; // a clone adds its own values
+    IRMapping mapping = numbersFor(op, numbers);
     Operation *local = b.clone(*op, mapping);
     local->setOperands(operands);
     for (unsigned i = 0; i < op->getNumResults(); ++i)
@@ -113,7 +115,17 @@ struct LocalOpBuilder {
 };
 } // namespace
 
+IRMapping tp::numbersFor(Operation *op, const IRMapping &numbers) {
+  llvm::SetVector<Value> read(op->operand_begin(), op->operand_end());
+  getUsedValuesDefinedAbove(op->getRegions(), read);
+  IRMapping result;
+  for (Value value : read)
+    if (Value number = numbers.lookupOrNull(value))
+      result.map(value, number);
+  return result;
+}
+
 Operation *tp::createLocal(LocalContext &context, Operation *op, const ShardingRule &rule, const Assignment &assignment,
-                           SmallVector<Value> operands, const IRMapping &captured) {
-  return LocalOpBuilder{context, op, rule, assignment, std::move(operands), captured}.create();
+                           SmallVector<Value> operands, const IRMapping &numbers) {
+  return LocalOpBuilder{context, op, rule, assignment, std::move(operands), numbers}.create();
 }

@@ -130,7 +130,7 @@ void FunctionPartitioner::define(Value global, Value local, Sharding computed, S
 }
 
 LogicalResult FunctionPartitioner::visitUnruled(Operation *op, ArrayAttr shardings) {
-  IRMapping mapping = numbers;
+  IRMapping mapping = numbersFor(op, numbers);
   llvm::SetVector<Value> used(op->operand_begin(), op->operand_end());
   getUsedValuesDefinedAbove(op->getRegions(), used);
   for (auto [i, operand] : llvm::enumerate(used)) {

@@ -32,7 +32,7 @@ void AxisPropagation::holdInputs() {
   for (const Edge &edge : graph.edges)
     for (auto [i, node] : llvm::enumerate(edge.nodes)) {
       ++reads[node];
-      if (i >= edge.operands || edge.identity)
+      if (i >= edge.operands || edge.identity || edge.takesLayer())
         others.set(node);
     }
   held.resize(graph.nodes.size());

@@ -46,31 +46,31 @@ private:
     return false;
   }
 
-  static bool isCall(const Edge &edge) { return isa<func::CallOp, func::ReturnOp>(edge.op); }
+  static bool handsOn(const Edge &edge) { return isa<func::CallOp, func::ReturnOp>(edge.op) || edge.takesLayer(); }
 
-  // Arguments that one op reads, and their reshapes and transposes. What a call passes is an argument where all calls
-  // pass arguments.
+  // Arguments that one op reads, and their reshapes and transposes. What is handed on is an argument where all that
+  // comes there are arguments.
   void findWeights() {
     std::vector<unsigned> reads(graph.nodes.size(), 0);
     llvm::BitVector computed(graph.nodes.size());
     for (const Edge &edge : graph.edges)
       for (auto [i, node] : llvm::enumerate(edge.nodes))
         if (i < edge.operands)
-          reads[node] += !isCall(edge);
-        else if (!isCall(edge))
+          reads[node] += !handsOn(edge);
+        else if (!handsOn(edge))
           computed.set(node);
     for (bool changed = true; changed;) {
       changed = false;
       for (const Edge &edge : graph.edges)
-        if (isCall(edge) && computed[edge.nodes[0]] && !computed[edge.nodes[1]]) {
-          computed.set(edge.nodes[1]);
+        if (handsOn(edge) && computed[edge.nodes[0]] && !computed[edge.nodes.back()]) {
+          computed.set(edge.nodes.back());
           changed = true;
         }
     }
     for (unsigned node = 0; node < graph.nodes.size(); ++node)
       weights.push_back(!computed[node] && reads[node] == 1);
     for (const Edge &edge : graph.edges)
-      if (!isCall(edge) && edge.nodes.size() == 2 && weights[edge.nodes[0]] &&
+      if (!handsOn(edge) && edge.nodes.size() == 2 && weights[edge.nodes[0]] &&
           graph.nodes[edge.nodes[0]].type.getNumElements() == graph.nodes[edge.nodes[1]].type.getNumElements())
         weights[edge.nodes[1]] = reads[edge.nodes[1]] == 1;
   }

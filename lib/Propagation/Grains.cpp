@@ -5,6 +5,8 @@
 // 64; keys follow with repeat = 3.
 #include "Propagate.h"
 
+#include "llvm/ADT/BitVector.h"
+
 #include <numeric>
 
 using namespace mlir;
@@ -32,22 +34,31 @@ static FactorSplits factorGrains(const Graph &graph, const Edge &edge) {
   return splits;
 }
 
-static void propagate(Graph &graph, bool withRepeats) {
-  // Units and repeats only grow and are bounded by the dimensions' sizes, so this ends.
-  for (bool changed = true; changed;) {
-    changed = false;
-    for (const Edge &edge : graph.edges) {
+// Whether there are repeats, taken on or (without them) wanted.
+static bool propagate(Graph &graph, bool withRepeats) {
+  bool repeats = false;
+  // An edge is looked at again when one of its tensors changed. Units and repeats only grow and are bounded by the
+  // dimensions' sizes, so this ends.
+  llvm::BitVector stale(graph.edges.size(), true);
+  while (stale.any())
+    for (auto [number, edge] : llvm::enumerate(graph.edges)) {
+      if (!stale[number])
+        continue;
+      stale.reset(number);
       if (graph.agrees(edge))
         continue;
       FactorSplits splits = factorGrains(graph, edge);
       for (unsigned i = 0; i < edge.nodes.size(); ++i) {
         Node &node = graph.nodes[edge.nodes[i]];
         Sharding wanted = projectToTensor(edge.tensor(i), splits, edge.rule, graph.mesh);
+        bool changed = false;
         for (unsigned d = 0; d < wanted.dims.size(); ++d) {
           Split &have = node.sharding.dims[d];
           const Split &want = wanted.dims[d];
-          int64_t unit = std::lcm(have.unit, want.unit),
-                  repeat = withRepeats ? std::max(have.repeat, want.repeat) : have.repeat;
+          int64_t unit = std::lcm(have.unit, want.unit), repeat = std::max(have.repeat, want.repeat);
+          repeats |= repeat > have.repeat;
+          if (!withRepeats)
+            repeat = have.repeat;
           const Parts &parts = have.parts.width() == 1 ? want.parts : have.parts;
           if (have.axes.empty() || want.axes != have.axes || node.type.getDimSize(d) % (unit * parts.width()) ||
               (unit == have.unit && repeat == have.repeat && parts == have.parts))
@@ -57,15 +68,18 @@ static void propagate(Graph &graph, bool withRepeats) {
           have.parts = parts;
           changed = true;
         }
+        if (changed)
+          for (unsigned other : node.edges)
+            stale.set(other);
       }
     }
-  }
+  return repeats;
 }
 
 void tp::propagateGrains(Graph &graph) {
   // Units first: where query heads turn out to be cut in groups, key heads need no repeat.
-  propagate(graph, /*withRepeats=*/false);
-  propagate(graph, /*withRepeats=*/true);
+  if (propagate(graph, /*withRepeats=*/false))
+    propagate(graph, /*withRepeats=*/true);
   for (Node &node : graph.nodes)
     canonicalise(node.sharding, node.type, graph.mesh);
 }

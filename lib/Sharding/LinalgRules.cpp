@@ -123,10 +123,9 @@ static bool mayBeLookedUp(linalg::LinalgOp op, OpOperand &operand) {
 
 static TensorFactors dimsOf(linalg::LinalgOp op, OpOperand &operand, ShardingRule &rule) {
   TensorFactors dims;
-  bool mayRepeat = mayBeLookedUp(op, operand);
   for (auto [expression, size] : llvm::zip(op.getMatchingIndexingMap(&operand).getResults(), op.getShape(&operand))) {
     std::optional<DimFactors> repeated = repeatedFactor(expression, size, rule);
-    if (repeated && mayRepeat) {
+    if (repeated && mayBeLookedUp(op, operand)) {
       dims.push_back(*repeated);
       continue;
     }

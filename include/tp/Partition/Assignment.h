@@ -8,7 +8,7 @@ namespace tp {
 
 struct OpShardings {
   llvm::SmallVector<mlir::RankedTensorType, 4> types; // global: operands, then results
-  llvm::SmallVector<Sharding, 4> shardings;
+  llvm::SmallVector<Sharding, 3> shardings;
   llvm::SmallVector<char, 4> stationary =
       {};                                 // operands that are moved only where nothing else works: weights. Empty: none
   llvm::SmallVector<char, 4> free = {};   // results that nobody has a wish for. Empty: none
@@ -18,8 +18,8 @@ struct OpShardings {
 // How an op is computed on the mesh.
 struct Assignment {
   FactorSplits factors;
-  llvm::SmallVector<Sharding, 4> operands; // required
-  llvm::SmallVector<Sharding, 2> results;  // computed; partial over the axes of split reductions
+  llvm::SmallVector<Sharding, 2> operands; // required
+  llvm::SmallVector<Sharding, 1> results;  // computed; partial over the axes of split reductions
 };
 
 // All assignments that use each axis for one of the factors that have it; the earliest factors first. At least one.

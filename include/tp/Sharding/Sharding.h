@@ -22,7 +22,7 @@ struct Split {
 
 // #tp.sharding as data, without the mesh's name (a program has one mesh).
 struct Sharding {
-  llvm::SmallVector<Split, 4> dims;
+  llvm::SmallVector<Split, 3> dims;
   Axes replicated, partial;
   ReduceKind reduce = ReduceKind::Sum;
 
@@ -64,7 +64,7 @@ mlir::RankedTensorType localType(mlir::RankedTensorType type, const Sharding &sh
 void canonicalise(Sharding &sharding, mlir::RankedTensorType type, MeshAttr mesh);
 
 // How one factor is split; a Split in the factor's own elements.
-using FactorSplits = llvm::SmallVector<Split, 8>;
+using FactorSplits = llvm::SmallVector<Split, 4>;
 
 // The axes that dimension `dim` (with `size` elements, split by `split`) puts on each of its factors. Axes go to the
 // outermost factor (that `outer` does not count and that need not be whole) until it is used up. A factor gets nothing

@@ -62,7 +62,7 @@ struct DimFactors {
   // Those of a split of the dimension; a section by itself has none.
   Parts splitParts() const { return {1, sections.size() > 1 ? sections : std::vector<int64_t>()}; }
 };
-using TensorFactors = llvm::SmallVector<DimFactors, 4>;
+using TensorFactors = llvm::SmallVector<DimFactors, 3>;
 
 // Operand `operand` holds indices into `factor`: on a device whose shard of the factor begins at element f, its values
 // move by f (plus: positions of rows) or by -f (minus: ids looked up in a split table).
@@ -76,9 +76,9 @@ struct IndexShift {
 };
 
 struct ShardingRule {
-  llvm::SmallVector<Factor, 8> factors;
-  llvm::SmallVector<TensorFactors, 4> operands;
-  llvm::SmallVector<TensorFactors, 2> results;
+  llvm::SmallVector<Factor, 4> factors;
+  llvm::SmallVector<TensorFactors, 3> operands;
+  llvm::SmallVector<TensorFactors, 1> results;
   llvm::SmallVector<IndexShift, 2> shifts;
   // The result as a sum of products of operands: {{0, 1}, {2}} is o0 * o1 + o2. A partial sum passes where every term
   // is partial once. Empty: the op is not linear, and its operands must be complete.
