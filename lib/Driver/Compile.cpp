@@ -210,6 +210,7 @@ private:
 
   void transform(StringRef name) {
     PassManager manager(&context);
+    manager.enableVerifier(false); // takes as long as some passes: once, below
     addPhase(name, manager,
              {strategy.empty()     ? "megatron"
               : strategy == "none" ? ""
@@ -217,8 +218,11 @@ private:
               options.reverseWorklist, options.explain, options.target == "cuda" ? options.overlap : ""});
     if (failed(manager.run(*module)))
       throw Error("phase " + name.str() + " failed");
-    if (name == "collectives" || options.stopAfter == name)
-      report(name);
+    if (name != "collectives" && options.stopAfter != name)
+      return;
+    if (failed(verify(*module)))
+      throw Error("the program is not valid after phase " + name.str());
+    report(name);
   }
 
   void report(StringRef name) {

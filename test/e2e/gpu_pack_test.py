@@ -3,7 +3,10 @@ and says so when a result is not what the CPU's was."""
 
 import json
 
+# first: it makes test/reference importable
 from common import ROOT, Suite, expect, run, run_ok
+
+import random_gguf
 
 
 def run_pack(suite, pack, *flags):
@@ -11,11 +14,13 @@ def run_pack(suite, pack, *flags):
 
 
 def check_pack(suite, pack):
-    run_ok([ROOT / "scripts" / "gpu-pack", pack, "--build", suite.options.build, "--emulated"])
+    model = suite.scratch / "model.gguf"
+    random_gguf.write(model)
+    run_ok([ROOT / "scripts" / "gpu-pack", pack, "--build", suite.options.build, "--emulated", "--tokens-of", model])
     result = run_pack(suite, pack)
     expect(result.returncode == 0, f"expected all to pass, found:\n{result.stdout}{result.stderr}")
     lines = result.stdout.splitlines()
-    expect(lines[-1] == "6 passed, 0 failed", f"expected '6 passed, 0 failed', found '{lines[-1]}'")
+    expect(lines[-1] == "7 passed, 0 failed", f"expected '7 passed, 0 failed', found '{lines[-1]}'")
     pieces = [line for line in lines if line.startswith("| speed-small | decode_token, 1 | ")]
     for words in ("| kernel_rms_norm | 5 | - |", "| kernel_top_pairs | 1 | - |"):
         expect(any(words in piece for piece in pieces), f"expected '{words}' in a row, found:\n" + "\n".join(pieces))
@@ -33,7 +38,7 @@ def check_wrong(suite, pack):
     logits.write_bytes(logits.read_bytes()[:-4] + b"\xff\xff\xff\x7f")
     result = run_pack(suite, pack, "--no-speed")
     expect(result.returncode == 1, f"expected exit status 1, found {result.returncode}")
-    for words in ("FAIL bf16-tp2: tokens", "FAIL bf16-tp2: logits: 1 of", "3 passed, 2 failed"):
+    for words in ("FAIL bf16-tp2: tokens", "FAIL bf16-tp2: logits: 1 of", "4 passed, 2 failed"):
         expect(words in result.stdout, f"expected '{words}', found:\n{result.stdout}")
 
 
