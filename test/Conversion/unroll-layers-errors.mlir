@@ -27,6 +27,20 @@ func.func @f(%x: tensor<3xf32>) -> tensor<3xf32> {
 
 // -----
 
+func.func @f(%x: tensor<3xf32>) -> tensor<3xf32> {
+  %c0 = arith.constant -9000000000000000000 : index
+  %c1 = arith.constant 1 : index
+  %many = arith.constant 9000000000000000000 : index
+  // expected-error @+1 {{'scf.for' op expected a loop that becomes at most 1048576 ops, found 9223372036854775807 passes of 2}}
+  %y = scf.for %i = %c0 to %many step %c1 iter_args(%h = %x) -> tensor<3xf32> {
+    %next = arith.addf %h, %x : tensor<3xf32>
+    scf.yield %next : tensor<3xf32>
+  }
+  return %y : tensor<3xf32>
+}
+
+// -----
+
 module attributes {tp.partitioned} {
 tp.mesh @mesh <["pp" = 2]>
 // expected-error @+1 {{'func.func' op stack 'w.{0..1}': expected every device to have all 2 layers, found 1}}
