@@ -118,7 +118,7 @@ def called_layers(m):
     m.give(h)
 
 
-def looped_layers(m, split=()):
+def looped_layers(m, split=(), splits=ALL):
     """Four layers as a loop over stacked weights."""
     s = m.size
     x = m.activation("x", *split)
@@ -127,7 +127,8 @@ def looped_layers(m, split=()):
     stacked = []
     for name, (out, inner) in shapes.items():
         order = {"out": out, "in": inner} if m.out_first else {"in": inner, "out": out}
-        stacked.append(m.f.argument(name, [4, *order.values()], sharding("", *("tp" if d == ALL[name] else "" for d in order))))
+        stated = [sharding("", *("tp" if d == splits[name] else "" for d in order))] if name in splits else []
+        stacked.append(m.f.argument(name, [4, *order.values()], *stated))
     stacked += [m.f.argument(name, [4, s.D]) for name in ("norm1", "norm2")]
     zero, one, four = (m.f.scalar(f"arith.constant {n} : index") for n in (0, 1, 4))
     m.f.count += 1
@@ -493,5 +494,6 @@ unlisted("attention-32-1", "attention by heads, 32 / 1, wq and wo annotated (4)"
 unlisted("data-tensor-only-wq", "dp2 x tp4 layer, the batch and wq annotated, B 4 (8)", layers(1, {"wq": "out"}, BATCH), 96, **BOTH)
 unlisted("data-tensor-only-down", "dp2 x tp4 layer, the batch and down annotated, B 4 (8)", layers(1, {"down": "in"}, BATCH), 96, **BOTH)
 unlisted("layers-2-first-wq", "2 layers, wq of the first annotated (4)", first_annotated, 192)
+unlisted("layers-4-loop-only-wq", "4 layers as a loop, wq annotated (4)", lambda m: looped_layers(m, splits={"wq": "out"}), 384)
 unlisted("mlp-two-axes-only-gate", "MLP over two axes, only gate annotated, 2 x 2 (4)", mlp({"gate": "out"}, axis="a,b"), 48, mesh=[("a", 2), ("b", 2)])
 unlisted("experts-one-gate", "4 MLPs of one input, added, the gate of the first annotated (4)", one_expert, 48)
