@@ -6,6 +6,7 @@
 #include "mlir/Transforms/RegionUtils.h"
 #include "llvm/Support/Format.h"
 #include "llvm/Support/FormatVariadic.h"
+#include "llvm/Support/MathExtras.h"
 
 using namespace mlir;
 using namespace tp;
@@ -281,17 +282,20 @@ LogicalResult Interpreter::runLoop(scf::ForOp loop, Inputs &inputs, Frame &frame
                      step = uniform(loop, inputs.operands[2], "step");
   if (failed(lower) || failed(upper) || failed(step))
     return failure();
-  if (*step <= 0 || (*upper - *lower) / *step > kMaxPasses)
+  int64_t span = 0;
+  bool endless = *upper > *lower && llvm::SubOverflow(*upper, *lower, span);
+  int64_t passes = *step > 0 && span > 0 ? llvm::divideCeilSigned(span, *step) : 0;
+  if (*step <= 0 || endless || passes > kMaxPasses)
     return loop.emitError() << "expected a loop with a positive step and at most " << kMaxPasses
                             << " passes, found bounds " << *lower << " and " << *upper << " with step " << *step;
   unsigned carried = loop.getNumRegionIterArgs(), bounds = loop.getNumOperands() - carried;
   for (unsigned i = 0; i < carried; ++i)
     results[i] = std::move(inputs.operands[bounds + i]);
   int64_t number = frame.numberOf(loop);
-  for (int64_t i = *lower, pass = 0; i < *upper; i += *step, ++pass) {
+  for (int64_t pass = 0; pass < passes; ++pass) {
     Frame body(*loop.getBody());
     Tensor index({}, *elementKindOf(loop.getInductionVar().getType()));
-    index.writeInts()[0] = i;
+    index.writeInts()[0] = *lower + pass * *step;
     body.define(loop.getInductionVar(), RankValue(numRanks, index));
     for (auto [argument, value] : llvm::zip(loop.getRegionIterArgs(), results))
       body.define(argument, std::move(value));

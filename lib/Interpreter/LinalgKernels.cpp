@@ -81,6 +81,15 @@ void StructuredLoops::classifyLoops() {
   }
 }
 
+// A linear form of loops, its constant last, stays within a dimension of `size`. (The verifier lets empty operands
+// pass.)
+static bool staysWithin(ArrayRef<int64_t> form, ArrayRef<int64_t> ranges, int64_t size) {
+  int64_t least = form.back(), most = form.back();
+  for (auto [factor, range] : llvm::zip(form.drop_back(), ranges))
+    (factor < 0 ? least : most) += factor * (range - 1);
+  return least >= 0 && most < size;
+}
+
 void StructuredLoops::addAccess(OpOperand &operand) {
   Access &access = accesses.emplace_back();
   access.map = op.getMatchingIndexingMap(&operand);
@@ -89,7 +98,7 @@ void StructuredLoops::addAccess(OpOperand &operand) {
   int64_t stride = 1;
   for (size_t d = access.shape.size(); d-- > 0; stride *= access.shape[d]) {
     std::optional<SmallVector<int64_t>> form = linearForm(access.map.getResult(d), ranges.size());
-    access.isLinear &= form.has_value();
+    access.isLinear &= form.has_value() && staysWithin(*form, ranges, access.shape[d]);
     for (size_t i = 0; form && i < form->size(); ++i)
       access.factors[i] += (*form)[i] * stride;
   }

@@ -83,6 +83,20 @@ func.func @main(%x: tensor<4xf32>) -> tensor<4xf32> {
 
 // -----
 
+// Bounds that are further apart than a number reaches.
+func.func @main(%x: tensor<4xf32>) -> tensor<4xf32> {
+  %c0 = arith.constant -9000000000000000000 : index
+  %c1 = arith.constant 9000000000000000000 : index
+  %step = arith.constant 1 : index
+  // expected-error @+1 {{at most 1048576 passes, found bounds -9000000000000000000 and 9000000000000000000 with step 1}}
+  %0 = scf.for %i = %c0 to %c1 step %step iter_args(%a = %x) -> tensor<4xf32> {
+    scf.yield %a : tensor<4xf32>
+  }
+  return %0 : tensor<4xf32>
+}
+
+// -----
+
 // Ranks that run a loop differently would not meet at its collectives.
 module attributes {tp.partitioned} {
   tp.mesh @mesh <["tp" = 2]>
