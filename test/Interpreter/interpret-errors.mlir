@@ -97,6 +97,21 @@ func.func @main(%x: tensor<4xf32>) -> tensor<4xf32> {
 
 // -----
 
+// A window of what is empty, which the verifier lets pass.
+func.func @main(%s: tensor<0xf32>, %k: tensor<2xf32>, %z: tensor<3xf32>) -> tensor<3xf32> {
+  // expected-error @+1 {{an indexing map leaves its operand}}
+  %0 = linalg.generic {indexing_maps = [affine_map<(i, k) -> (i + k)>, affine_map<(i, k) -> (k)>, affine_map<(i, k) -> (i)>], iterator_types = ["parallel", "reduction"]}
+      ins(%s, %k : tensor<0xf32>, tensor<2xf32>) outs(%z : tensor<3xf32>) {
+  ^bb0(%a: f32, %b: f32, %acc: f32):
+    %p = arith.mulf %a, %b : f32
+    %y = arith.addf %acc, %p : f32
+    linalg.yield %y : f32
+  } -> tensor<3xf32>
+  return %0 : tensor<3xf32>
+}
+
+// -----
+
 // Ranks that run a loop differently would not meet at its collectives.
 module attributes {tp.partitioned} {
   tp.mesh @mesh <["tp" = 2]>
