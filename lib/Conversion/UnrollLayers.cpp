@@ -4,6 +4,7 @@
 #include "tp/Dialect/LayerStack.h"
 #include "tp/Dialect/Tp.h"
 #include "tp/Sharding/Sharding.h"
+#include "tp/Support/LoopPasses.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
@@ -12,8 +13,6 @@
 #include "mlir/Dialect/Utils/StaticValueUtils.h"
 #include "mlir/IR/IRMapping.h"
 #include "mlir/Transforms/GreedyPatternRewriteDriver.h"
-#include "llvm/Support/MathExtras.h"
-#include <limits>
 
 namespace tp {
 #define GEN_PASS_DEF_UNROLLLAYERS
@@ -31,10 +30,7 @@ static LogicalResult unroll(scf::ForOp loop) {
                          upper = getConstantIntValue(loop.getUpperBound()), step = getConstantIntValue(loop.getStep());
   if (!lower || !upper || !step || *step <= 0)
     return loop.emitOpError("expected constant bounds and a positive step: a loop over layers becomes as many calls");
-  int64_t span = 0;
-  if (llvm::SubOverflow(*upper, *lower, span))
-    span = *upper > *lower ? std::numeric_limits<int64_t>::max() : 0;
-  int64_t passes = span > 0 ? llvm::divideCeilSigned(span, *step) : 0;
+  int64_t passes = countPasses(*lower, *upper, *step);
   int64_t ops = std::distance(loop.getBody()->begin(), loop.getBody()->end());
   if (passes > kMaxOps / ops)
     return loop.emitOpError() << "expected a loop that becomes at most " << kMaxOps << " ops, found " << passes

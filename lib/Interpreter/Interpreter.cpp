@@ -1,4 +1,5 @@
 #include "tp/Interpreter/Interpreter.h"
+#include "tp/Support/LoopPasses.h"
 
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/IR/BuiltinAttributes.h"
@@ -6,7 +7,6 @@
 #include "mlir/Transforms/RegionUtils.h"
 #include "llvm/Support/Format.h"
 #include "llvm/Support/FormatVariadic.h"
-#include "llvm/Support/MathExtras.h"
 
 using namespace mlir;
 using namespace tp;
@@ -282,10 +282,8 @@ LogicalResult Interpreter::runLoop(scf::ForOp loop, Inputs &inputs, Frame &frame
                      step = uniform(loop, inputs.operands[2], "step");
   if (failed(lower) || failed(upper) || failed(step))
     return failure();
-  int64_t span = 0;
-  bool endless = *upper > *lower && llvm::SubOverflow(*upper, *lower, span);
-  int64_t passes = *step > 0 && span > 0 ? llvm::divideCeilSigned(span, *step) : 0;
-  if (*step <= 0 || endless || passes > kMaxPasses)
+  int64_t passes = *step > 0 ? countPasses(*lower, *upper, *step) : 0;
+  if (*step <= 0 || passes > kMaxPasses)
     return loop.emitError() << "expected a loop with a positive step and at most " << kMaxPasses
                             << " passes, found bounds " << *lower << " and " << *upper << " with step " << *step;
   unsigned carried = loop.getNumRegionIterArgs(), bounds = loop.getNumOperands() - carried;
