@@ -34,7 +34,15 @@ void Emulator::fail(int code, const std::string &text) {
   stickyText = text;
 }
 
+bool Emulator::mayTake(const StreamObject &stream, const std::string &what) {
+  if (stream.unissued)
+    fail(rt::cuda::cudaLaunchFailed, what + " comes to a stream before an NCCL call that is still in progress");
+  return !stream.unissued;
+}
+
 void Emulator::enqueue(std::unique_lock<std::mutex> &lock, StreamObject &stream, const std::string &name, Work work) {
+  if (!mayTake(stream, name))
+    return;
   if (stream.capture) {
     GraphObject &graph = *stream.capture;
     graph.nodes.push_back({GraphNode::work, stream.lane, name, std::move(work), 0});

@@ -38,6 +38,7 @@ struct StreamObject {
   std::deque<Item> queue;
   uint64_t enqueued = 0, finished = 0;
   bool running = false;
+  bool unissued = false;          // NCCL has yet to put a call here, and nothing may come before it
   GraphObject *capture = nullptr; // what it is being recorded into
   bool origin = false;            // the capture began here
   int lane = 0;                   // its number in the graph
@@ -138,6 +139,8 @@ public:
   std::string stickyText;
 
   // Under the lock:
+  // False, and the device has failed: the stream may take nothing.
+  bool mayTake(const StreamObject &stream, const std::string &what);
   void enqueue(std::unique_lock<std::mutex> &lock, StreamObject &stream, const std::string &name, Work work);
   // False: the stream's work waits for another rank. With `patient`, waits until it has run, or the device has failed.
   bool drain(std::unique_lock<std::mutex> &lock, StreamObject &stream, uint64_t until, bool patient = true);

@@ -15,10 +15,24 @@ using namespace tp::rt::cuda;
 namespace {
 
 struct World;
+struct Comm;
+
+// Calls of one communicator on one stream: one, or those between ncclGroupStart and ncclGroupEnd.
+struct Pending {
+  Comm *comm;
+  Stream stream;
+  Group calls;
+};
+
 struct Comm {
   std::shared_ptr<World> world;
   int rank, device;
+  bool blocking;
   uint64_t begun = 0; // calls that have come to run
+  // The first call connects the ranks. Without blocking it goes on in the background, until all ranks have called and
+  // this one has asked how it stands.
+  bool connected = false;
+  std::unique_ptr<Pending> connecting;
 };
 
 struct Arrival {
@@ -30,6 +44,7 @@ struct Arrival {
 struct World {
   std::unique_ptr<ProcessWorld> others; // set where the other ranks are processes
   int ranks = 0, joined = 0, here = 0, left = 0;
+  int connecting = 0; // ranks that have made their first call
   bool aborted = false;
   std::string problem;
   std::vector<int> devices;                         // by rank, -1: not there
@@ -40,12 +55,6 @@ struct World {
 std::map<std::string, std::shared_ptr<World>> worlds; // by id; guarded by the emulator's lock
 std::string lastProblem;
 
-// Pending calls of ncclGroupStart ... ncclGroupEnd.
-struct Pending {
-  Comm *comm;
-  StreamObject *stream;
-  Group calls;
-};
 thread_local int depth = 0;
 thread_local std::vector<Pending> pending;
 
@@ -170,6 +179,9 @@ std::string meet(const std::shared_ptr<World> &world, Comm *comm, int rank, cons
 
 void submit(std::unique_lock<std::mutex> &lock, Pending &&entry) {
   Emulator &e = Emulator::get();
+  StreamObject *stream = e.streams.find(entry.stream);
+  if (!stream)
+    return;
   const std::string name = entry.calls.size() == 1 ? "NCCL " + entry.calls[0].describe() : "an NCCL group";
   auto group = std::make_shared<Group>(std::move(entry.calls));
   struct State {
@@ -178,12 +190,39 @@ void submit(std::unique_lock<std::mutex> &lock, Pending &&entry) {
     bool begun = false;
   };
   auto state = std::make_shared<State>();
-  e.enqueue(lock, *entry.stream, name,
+  e.enqueue(lock, *stream, name,
             [group, state, comm = entry.comm, world = entry.comm->world, rank = entry.comm->rank](OpId op) {
               if (state->op != op) // the next run of a graph
                 *state = {op, 0, false};
               return meet(world, comm, rank, *group, op, state->number, state->begun);
             });
+}
+
+// As submit(); what the call returns.
+int begin(std::unique_lock<std::mutex> &lock, Pending &&entry) {
+  Comm &comm = *entry.comm;
+  if (comm.connected || comm.blocking) {
+    submit(lock, std::move(entry));
+    return ncclSuccess;
+  }
+  Emulator::get().streams.find(entry.stream)->unissued = true;
+  ++comm.world->connecting;
+  comm.connecting = std::make_unique<Pending>(std::move(entry));
+  return ncclInProgress;
+}
+
+// Goes on with what begin() left; false: it still waits for other ranks.
+bool connect(std::unique_lock<std::mutex> &lock, Comm &comm) {
+  if (!comm.connecting)
+    return true;
+  if (!comm.world->others && comm.world->connecting < comm.world->ranks)
+    return false;
+  comm.connected = true;
+  const std::unique_ptr<Pending> entry = std::move(comm.connecting);
+  if (StreamObject *stream = Emulator::get().streams.find(entry->stream))
+    stream->unissued = false;
+  submit(lock, std::move(*entry));
+  return true;
 }
 
 int add(const char *name, NcclComm handle, Stream streamHandle, Call call) {
@@ -193,18 +232,16 @@ int add(const char *name, NcclComm handle, Stream streamHandle, Call call) {
   std::unique_lock<std::mutex> lock(e.mutex);
   auto *comm = reinterpret_cast<Comm *>(handle);
   auto *stream = e.streams.find(streamHandle);
-  if (!comm || !stream || comm->world->aborted || comm->world->joined < comm->world->ranks)
+  if (!comm || !stream || comm->world->aborted || comm->world->joined < comm->world->ranks || comm->connecting)
     return ncclInvalidUsage;
   if (stream->device != comm->device)
     return ncclInvalidArgument;
-  if (depth == 0) {
-    submit(lock, {comm, stream, {call}});
-    return 0;
-  }
+  if (depth == 0)
+    return begin(lock, {comm, streamHandle, {call}});
   for (Pending &entry : pending)
-    if (entry.comm == comm && entry.stream == stream)
+    if (entry.comm == comm && entry.stream == streamHandle)
       return entry.calls.push_back(call), 0;
-  pending.push_back({comm, stream, {call}});
+  pending.push_back({comm, streamHandle, {call}});
   return 0;
 }
 
@@ -257,13 +294,14 @@ int ncclCommInitRankConfig(NcclComm *handle, int ranks, NcclId id, int rank, Ncc
   else
     ++world->joined;
   ++e.others["NCCL communicators"];
-  *handle = reinterpret_cast<NcclComm>(new Comm{world, rank, currentDevice});
+  *handle = reinterpret_cast<NcclComm>(new Comm{world, rank, currentDevice, config->blocking != 0});
   return config->blocking ? int(ncclSuccess) : int(ncclInProgress);
 }
 
 int ncclCommGetAsyncError(NcclComm handle, int *code) {
   TP_ENTER_ANY(ncclCommGetAsyncError)
-  World &world = *reinterpret_cast<Comm *>(handle)->world;
+  Comm &comm = *reinterpret_cast<Comm *>(handle);
+  World &world = *comm.world;
   if (world.others) {
     world.joined = std::max(world.joined, world.others->joined());
     world.aborted |= world.others->aborted();
@@ -271,6 +309,7 @@ int ncclCommGetAsyncError(NcclComm handle, int *code) {
   *code = !world.problem.empty()       ? int(ncclInvalidUsage)
           : world.aborted              ? int(ncclRemoteError)
           : world.joined < world.ranks ? int(ncclInProgress)
+          : !connect(lock, comm)       ? int(ncclInProgress)
                                        : int(ncclSuccess);
   return 0;
 }
@@ -328,14 +367,15 @@ int ncclGroupStart() {
 
 int ncclGroupEnd() {
   TP_RELEASE(ncclGroupEnd)
+  int code = planned;
   if (--depth == 0) {
     std::vector<Pending> all = std::move(pending);
     pending.clear();
     if (!planned)
       for (Pending &entry : all)
-        submit(lock, std::move(entry));
+        code = std::max(code, begin(lock, std::move(entry)));
   }
-  return planned;
+  return code;
 }
 
 } // extern "C"

@@ -55,6 +55,8 @@ int cuStreamQuery(Stream stream) {
     return noStream();
   if (object->capture)
     return cudaCaptureUnsupported;
+  if (!e.mayTake(*object, "a query"))
+    return refuse(e.sticky, e.stickyText);
   const Clock clock = object->clock;
   const bool done = e.drain(lock, *object, object->enqueued, false);
   if (e.sticky)
@@ -89,6 +91,8 @@ int cuEventRecord(Event event, Stream stream) {
   auto *on = e.streams.find(stream);
   if (!object || !on)
     return refuse(cudaInvalidHandle, "no such event or stream");
+  if (!e.mayTake(*on, "an event"))
+    return refuse(e.sticky, e.stickyText);
   object->capture = on->capture;
   if (on->capture) {
     object->node = on->capture->nodes.size();
@@ -139,6 +143,8 @@ int cuStreamWaitEvent(Stream stream, Event event, unsigned) {
   auto *on = e.streams.find(stream);
   if (!object || !on)
     return refuse(cudaInvalidHandle, "no such event or stream");
+  if (!e.mayTake(*on, "a wait"))
+    return refuse(e.sticky, e.stickyText);
   if (GraphObject *graph = object->capture) {
     if (!on->capture) { // the wait brings the stream into the capture
       on->capture = graph;
@@ -283,6 +289,8 @@ int cuGraphLaunch(GraphExec exec, Stream stream) {
   auto *on = e.streams.find(stream);
   if (!object || !on)
     return refuse(cudaInvalidHandle, "no such graph or stream");
+  if (!e.mayTake(*on, "a graph"))
+    return refuse(e.sticky, e.stickyText);
   std::map<size_t, Clock> recorded;
   object->laneClocks[0] = on->clock;
   for (size_t i = 0; i < object->graph.nodes.size(); ++i) {

@@ -10,13 +10,19 @@
 #include "comm/Transport.h"
 #include "device/cuda/Context.h"
 
+#include <functional>
 #include <memory>
 
 namespace tp::rt::cuda {
 
+// Returns when its argument says true; throws where the run fails meanwhile or takes too long.
+using Wait = std::function<void(const std::function<bool()> &done)>;
+
 class Collectives {
 public:
   virtual ~Collectives() = default;
+  // Once before the others, by the rank's own thread; all ranks do it together.
+  virtual void prepare(Stream, Wait) {}
   // Enqueues collective `id`. Throws Error.
   virtual void run(int32_t id, Stream stream, Pointer src, Pointer dst) = 0;
   // Throws Error when a collective has failed meanwhile; called while waiting.

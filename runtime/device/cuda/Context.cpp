@@ -2,6 +2,7 @@
 
 #include <cstdlib>
 #include <cstring>
+#include <thread>
 
 namespace tp::rt::cuda {
 
@@ -30,6 +31,24 @@ OwnedEvent makeEvent() {
   Event event = nullptr;
   TP_CUDA(cuEventCreate, &event, eventNoTiming);
   return OwnedEvent(event);
+}
+
+bool isIdle(Stream stream) {
+  const int code = driver().cuStreamQuery(stream);
+  if (code != cudaSuccess && code != cudaNotReady)
+    throw Error(cudaMessage("cuStreamQuery", code));
+  return code == cudaSuccess;
+}
+
+DeviceBuffer makeDeviceCopy(const void *data, int64_t bytes, const char *what) {
+  DeviceBuffer buffer = makeDeviceBuffer(bytes, what);
+  HostBuffer pinned = makeHostBuffer(bytes);
+  std::memcpy(pinned.get(), data, size_t(bytes));
+  OwnedStream stream = makeStream();
+  TP_CUDA(cuMemcpyHtoDAsync_v2, buffer.get(), pinned.get(), size_t(bytes), stream.get());
+  while (!isIdle(stream.get()))
+    std::this_thread::yield();
+  return buffer;
 }
 
 Placement placeRanks(int ranks) {

@@ -38,23 +38,20 @@ class Communicators {
 public:
   void add(const Axes &axes, NcclComm comm) { comms[axes] = comm; }
   NcclComm at(const Axes &axes) const { return comms.at(axes); }
+  // ncclSuccess or ncclInProgress; throws Error, that `call` has failed, for anything else.
+  static int state(const char *call, NcclComm comm) {
+    int state = 0;
+    requireNccl("ncclCommGetAsyncError", nccl().ncclCommGetAsyncError(comm, &state));
+    requireNccl(call, state);
+    return state;
+  }
   void check() const {
-    for (auto &[axes, comm] : comms) {
-      int state = 0;
-      requireNccl("ncclCommGetAsyncError", nccl().ncclCommGetAsyncError(comm, &state));
-      if (state != ncclSuccess && state != ncclInProgress)
-        throw Error(ncclMessage("a collective", state));
-    }
+    for (auto &[axes, comm] : comms)
+      state("a collective", comm);
   }
   bool ready() const {
-    for (auto &[axes, comm] : comms) {
-      int state = 0;
-      requireNccl("ncclCommGetAsyncError", nccl().ncclCommGetAsyncError(comm, &state));
-      if (state == ncclInProgress)
-        return false;
-      requireNccl("ncclCommInitRankConfig", state);
-    }
-    return true;
+    return std::all_of(comms.begin(), comms.end(),
+                       [](const auto &entry) { return state("ncclCommInitRankConfig", entry.second) == ncclSuccess; });
   }
   // After a failure: kernels that wait end. Once.
   void abort() noexcept {
@@ -82,6 +79,7 @@ public:
     placeBoxes();
   }
 
+  void prepare(Stream, Wait waiting) override { wait = std::move(waiting); }
   void run(int32_t id, Stream stream, Pointer src, Pointer dst) override;
   void check() override { comms->check(); }
   void abort() noexcept override { comms->abort(); }
@@ -108,6 +106,7 @@ private:
     return std::is_sorted(c.windows.starts.begin(), c.windows.starts.end());
   }
 
+  void issue(const char *call, int code, NcclComm comm);
   void placeBoxes();
   void exchange(const Collective &c, const Plan &plan, Stream stream, Pointer src, Pointer dst);
   void moveBox(const Box &box, Stream stream, Pointer src, Pointer dst, ElementType type);
@@ -115,6 +114,7 @@ private:
   const Manifest &manifest;
   const int rank;
   std::shared_ptr<Communicators> comms;
+  Wait wait;
   std::map<int32_t, Plan> plans;
   std::unique_ptr<MeetKernels> kernels;
   DeviceBuffer tables, scratch;
@@ -153,14 +153,15 @@ void NcclCollectives::placeBoxes() {
     return;
   kernels = std::make_unique<MeetKernels>();
   scratch = makeDeviceBuffer(scratchBytes, "collectives");
-  tables = makeDeviceBuffer(int64_t(image.size() * sizeof(Transfer)), "collectives");
-  HostBuffer pinned = makeHostBuffer(int64_t(image.size() * sizeof(Transfer)));
-  std::memcpy(pinned.get(), image.data(), image.size() * sizeof(Transfer));
-  OwnedStream stream = makeStream();
-  TP_CUDA(cuMemcpyHtoDAsync_v2, tables.get(), pinned.get(), image.size() * sizeof(Transfer), stream.get());
-  for (int code; (code = driver().cuStreamQuery(stream.get())) != cudaSuccess;)
-    if (code != cudaNotReady)
-      throw Error(cudaMessage("cuStreamQuery", code));
+  tables = makeDeviceCopy(image.data(), int64_t(image.size() * sizeof(Transfer)), "collectives");
+}
+
+// What goes on in the background, as a communicator's first calls do, is not on its stream yet: nothing may be put
+// there meanwhile.
+void NcclCollectives::issue(const char *call, int code, NcclComm comm) {
+  requireNccl(call, code);
+  if (code == ncclInProgress)
+    wait([&] { return Communicators::state(call, comm) != ncclInProgress; });
 }
 
 void NcclCollectives::moveBox(const Box &box, Stream stream, Pointer src, Pointer dst, ElementType type) {
@@ -189,7 +190,7 @@ void NcclCollectives::exchange(const Collective &c, const Plan &plan, Stream str
   }
   const int end = nccl().ncclGroupEnd(); // also after a failure, which it does not undo
   requireNccl("ncclSend or ncclRecv", code);
-  requireNccl("ncclGroupEnd", end);
+  issue("ncclGroupEnd", end, comm);
   for (const Box &box : plan.in)
     moveBox(box, stream, scratch.get() + Pointer(box.scratch), dst, c.type);
 }
@@ -203,12 +204,12 @@ void NcclCollectives::run(int32_t id, Stream stream, Pointer src, Pointer dst) {
   if (hasPadding(c))
     TP_CUDA(cuMemsetD8Async, dst, 0, size_t(destinationBytes(c)), stream);
   if (c.kind == CollectiveKind::allReduce) {
-    requireNccl("ncclAllReduce", nccl().ncclAllReduce(from, to, count, ncclType(c.type), op, comm, stream));
+    issue("ncclAllReduce", nccl().ncclAllReduce(from, to, count, ncclType(c.type), op, comm, stream), comm);
   } else if (direct(c)) {
-    requireNccl("ncclAllGather", nccl().ncclAllGather(from, to, count, ncclType(c.type), comm, stream));
+    issue("ncclAllGather", nccl().ncclAllGather(from, to, count, ncclType(c.type), comm, stream), comm);
   } else if (c.kind == CollectiveKind::reduceScatter) {
     auto *sum = reinterpret_cast<void *>(scratch.get());
-    requireNccl("ncclAllReduce", nccl().ncclAllReduce(from, sum, count, ncclType(c.type), op, comm, stream));
+    issue("ncclAllReduce", nccl().ncclAllReduce(from, sum, count, ncclType(c.type), op, comm, stream), comm);
     moveBox(plans.at(id).window, stream, scratch.get(), dst, c.type);
   } else {
     exchange(c, plans.at(id), stream, src, dst);

@@ -203,23 +203,16 @@ void RankDevice::run(const Entry &entry, bool outputs) {
 }
 
 // Polls, so that another rank's failure, a failed collective and the deadline are seen.
-void RankDevice::wait(const char *what) {
+void RankDevice::waitFor(const char *what, const std::function<bool()> &done) {
   const auto begin = Clock::now();
   for (int64_t turn = 0;; ++turn) {
-    const int code = driver().cuStreamQuery(streams[TP_CUDA_COMPUTE].get());
-    if (code == cudaSuccess)
-      return;
     if (fault.raised())
       throw Stopped();
-    if (code != cudaNotReady)
-      throw Error(std::string(what) + ": " + cudaMessage("cuStreamQuery", code));
+    if (done())
+      return;
     if (turn % 64 != 0)
       continue;
-    try {
-      collectives->check();
-    } catch (const Error &e) {
-      throw Error(std::string(what) + ": " + e.what());
-    }
+    collectives->check();
     const auto passed = Clock::now() - begin;
     if (passed > std::chrono::duration<double>(policy.timeoutSeconds))
       throw RankError(rank, std::string("stalled: ") + context.describe() + " has not finished " + what + " after " +
@@ -231,10 +224,27 @@ void RankDevice::wait(const char *what) {
   }
 }
 
+void RankDevice::wait(const char *what) {
+  try {
+    waitFor(what, [this] { return isIdle(streams[TP_CUDA_COMPUTE].get()); });
+  } catch (const RankError &) {
+    throw;
+  } catch (const Error &e) {
+    throw Error(std::string(what) + ": " + e.what());
+  }
+}
+
 void RankDevice::clearState() {
   if (manifest.stateBytes > 0)
     TP_CUDA(cuMemsetD8Async, state.get(), 0, size_t(manifest.stateBytes), streams[TP_CUDA_COMPUTE].get());
   wait("clearing the cache");
+}
+
+void RankDevice::load(const MappedFile &file, const Progress &progress) {
+  upload(file, progress);
+  collectives->prepare(streams[TP_CUDA_COMPUTE].get(), [this](const std::function<bool()> &done) {
+    waitFor(entered ? entered->name.c_str() : "setting up collectives", done);
+  });
 }
 
 // Two staging buffers in turn: one is filled from the file while the other is on its way.

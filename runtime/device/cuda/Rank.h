@@ -27,7 +27,8 @@ public:
 
   // All of the following are called by the rank's own thread and throw Error, RankError or Stopped.
   void makeCurrent() const { context.makeCurrent(); }
-  void upload(const MappedFile &weights, const Progress &progress);
+  // Brings the weights to the GPU and makes the collectives ready; all ranks do it together.
+  void load(const MappedFile &weights, const Progress &progress);
   void clearState();
   // Runs an entry with the inputs in host(); `outputs`: brings its outputs there.
   void run(const Entry &entry, bool outputs);
@@ -49,6 +50,7 @@ private:
     std::vector<int64_t> collectives;
   };
 
+  void upload(const MappedFile &weights, const Progress &progress);
   void placeHostMemory();
   void installCallbacks();
   template <typename F> static void guarded(tp_cuda_frame *frame, F enqueue) noexcept;
@@ -56,7 +58,8 @@ private:
   template <typename W, typename F> void timed(Stream stream, W what, F enqueue);
   void enqueue(const Entry &entry);
   void capture(const Entry &entry, Run &run);
-  void wait(const char *what);
+  void waitFor(const char *what, const std::function<bool()> &done);
+  void wait(const char *what); // for the compute stream
   Stream stream(int32_t number) const;
   Event event(int32_t number) const;
 

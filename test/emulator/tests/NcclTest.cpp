@@ -17,10 +17,13 @@ struct Rank {
 
   Rank(int rank, int ranks, const NcclId &id) : rank(rank), on(rank) {
     NcclConfig config;
-    int state = nccl().ncclCommInitRankConfig(&comm, ranks, id, rank, &config);
-    while (state == ncclInProgress)
-      nccl().ncclCommGetAsyncError(comm, &state);
-    EXPECT_EQ(state, 0);
+    EXPECT_EQ(settled(nccl().ncclCommInitRankConfig(&comm, ranks, id, rank, &config)), 0);
+  }
+  // What a call comes to that may go on in the background.
+  int settled(int code) {
+    while (code == ncclInProgress)
+      nccl().ncclCommGetAsyncError(comm, &code);
+    return code;
   }
   void end(bool abort) {
     if (abort)
@@ -59,9 +62,9 @@ protected:
   template <typename F> std::string oneCall(F call) {
     return onRanks(2, [&](Rank &rank) {
       const DeviceBuffer from = rank.on.upload(std::vector<float>(64, 1)), to = rank.on.upload(std::vector<float>(128));
-      EXPECT_EQ(call(rank.rank, reinterpret_cast<void *>(from.get()), reinterpret_cast<void *>(to.get()), rank.comm,
-                     rank.on.stream.get()),
-                0);
+      const int code = call(rank.rank, reinterpret_cast<void *>(from.get()), reinterpret_cast<void *>(to.get()),
+                            rank.comm, rank.on.stream.get());
+      EXPECT_EQ(rank.settled(code), 0);
       return rank.on.wait();
     });
   }
@@ -81,9 +84,9 @@ TEST_F(Nccl, AllReduce) {
                       const DeviceBuffer h = r.on.upload(std::vector<uint16_t>{toBf16(mine), toBf16(-mine)});
                       const DeviceBuffer i = r.on.upload(std::vector<int32_t>{r.rank, 1 << 28});
                       Stream s = r.on.stream.get();
-                      nccl().ncclAllReduce(at(f), at(f), 3, ncclTypeF32, ncclReduceSum, r.comm, s);
-                      nccl().ncclAllReduce(at(h), at(h), 2, ncclTypeBf16, ncclReduceMax, r.comm, s);
-                      nccl().ncclAllReduce(at(i), at(i), 2, ncclTypeI32, ncclReduceSum, r.comm, s);
+                      r.settled(nccl().ncclAllReduce(at(f), at(f), 3, ncclTypeF32, ncclReduceSum, r.comm, s));
+                      r.settled(nccl().ncclAllReduce(at(h), at(h), 2, ncclTypeBf16, ncclReduceMax, r.comm, s));
+                      r.settled(nccl().ncclAllReduce(at(i), at(i), 2, ncclTypeI32, ncclReduceSum, r.comm, s));
                       const std::string error = r.on.wait();
                       EXPECT_EQ(r.on.download<float>(f, 3), (std::vector<float>{6, -6, 3}));
                       EXPECT_EQ(r.on.download<uint16_t>(h, 2), (std::vector<uint16_t>{toBf16(3), toBf16(-1)}));
@@ -98,7 +101,7 @@ TEST_F(Nccl, AllGather) {
                     [](Rank &r) {
                       const DeviceBuffer from = r.on.upload(std::vector<int32_t>{r.rank, r.rank + 10});
                       const DeviceBuffer to = makeDeviceBuffer(24, "a test");
-                      nccl().ncclAllGather(at(from), at(to), 2, ncclTypeI32, r.comm, r.on.stream.get());
+                      r.settled(nccl().ncclAllGather(at(from), at(to), 2, ncclTypeI32, r.comm, r.on.stream.get()));
                       const std::string error = r.on.wait();
                       EXPECT_EQ(r.on.download<int32_t>(to, 6), (std::vector<int32_t>{0, 10, 1, 11, 2, 12}));
                       return error;
@@ -114,7 +117,7 @@ TEST_F(Nccl, SendsAndReceivesOfAGroup) {
                       nccl().ncclGroupStart();
                       nccl().ncclSend(at(from), 1, ncclTypeF32, (r.rank + 1) % 3, r.comm, r.on.stream.get());
                       nccl().ncclRecv(at(to), 1, ncclTypeF32, (r.rank + 2) % 3, r.comm, r.on.stream.get());
-                      nccl().ncclGroupEnd();
+                      r.settled(nccl().ncclGroupEnd());
                       const std::string error = r.on.wait();
                       EXPECT_EQ(r.on.download<float>(to, 1)[0], float((r.rank + 2) % 3));
                       return error;
@@ -143,14 +146,10 @@ TEST_F(Nccl, ReductionsThatDiffer) {
               {"8 f32, sum", "8 f32, max"});
 }
 
-TEST_F(Nccl, OrdersThatDiffer) {
+TEST_F(Nccl, KindsThatDiffer) {
   expectError(oneCall([](int rank, void *from, void *to, NcclComm comm, Stream s) {
-                for (int turn = 0; turn < 2; ++turn)
-                  if (turn == rank)
-                    nccl().ncclAllReduce(from, from, 8, ncclTypeF32, ncclReduceSum, comm, s);
-                  else
-                    nccl().ncclAllGather(from, to, 8, ncclTypeF32, comm, s);
-                return 0;
+                return rank == 0 ? nccl().ncclAllReduce(from, from, 8, ncclTypeF32, ncclReduceSum, comm, s)
+                                 : nccl().ncclAllGather(from, to, 8, ncclTypeF32, comm, s);
               }),
               {"disagree in call 0", "rank 0 has all_reduce of 8 f32", "rank 1 has all_gather of 8 f32"});
 }
@@ -190,6 +189,19 @@ TEST_F(Nccl, MemoryIsChecked) {
                 return nccl().ncclAllReduce(from, to, 65, ncclTypeF32, ncclReduceSum, comm, s);
               }),
               {"NCCL: ", "reads", "out of bounds"});
+}
+
+// Without blocking, the first call goes on behind the caller's back.
+TEST_F(Nccl, WorkThatOvertakesACallInProgress) {
+  expectError(onRanks(1,
+                      [](Rank &r) {
+                        const DeviceBuffer buffer = r.on.upload(std::vector<float>(8));
+                        Stream s = r.on.stream.get();
+                        nccl().ncclAllReduce(at(buffer), at(buffer), 8, ncclTypeF32, ncclReduceSum, r.comm, s);
+                        driver().cuMemsetD8Async(buffer.get(), 0, 32, s);
+                        return r.on.wait();
+                      }),
+              {"a memset comes to a stream before an NCCL call that is still in progress"});
 }
 
 TEST_F(Nccl, TwoRanksOnADevice) {
