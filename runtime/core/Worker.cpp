@@ -138,7 +138,7 @@ void Worker::load() {
     return state.weights.prefault(thread, engine.threads);
   cuda::RankDevice &gpu = engine.gpus->rank(localRank);
   gpu.makeCurrent(); // for this thread, for good
-  gpu.load(state.weights, engine.onLoad);
+  gpu.upload(state.weights, engine.onLoad);
   state.weights = MappedFile(); // the GPU has them
 }
 

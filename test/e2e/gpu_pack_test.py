@@ -2,6 +2,7 @@
 and says so when a result is not what the CPU's was."""
 
 import json
+import os
 
 # first: it makes test/reference importable
 from common import ROOT, Suite, expect, run, run_ok
@@ -9,8 +10,9 @@ from common import ROOT, Suite, expect, run, run_ok
 import random_gguf
 
 
-def run_pack(suite, pack, *flags):
-    return run([pack / "run", "--emulator", suite.options.build / "emulator", *flags], 240)
+def run_pack(suite, pack, *flags, gpus=1):
+    env = os.environ | {"TP_EMU_DEVICES": str(gpus)}
+    return run([pack / "run", "--emulator", suite.options.build / "emulator", *flags], 240, env=env)
 
 
 def check_pack(suite, pack):
@@ -20,13 +22,21 @@ def check_pack(suite, pack):
     result = run_pack(suite, pack)
     expect(result.returncode == 0, f"expected all to pass, found:\n{result.stdout}{result.stderr}")
     lines = result.stdout.splitlines()
-    expect(lines[-1] == "7 passed, 0 failed", f"expected '7 passed, 0 failed', found '{lines[-1]}'")
+    expect(lines[-1] == "9 passed, 0 failed", f"expected '9 passed, 0 failed', found '{lines[-1]}'")
     pieces = [line for line in lines if line.startswith("| speed-small | decode_token, 1 | ")]
     for words in ("| kernel_rms_norm | 5 | - |", "| kernel_top_pairs | 1 | - |"):
         expect(any(words in piece for piece in pieces), f"expected '{words}' in a row, found:\n" + "\n".join(pieces))
     rows = [line for line in lines if line.startswith("| speed-small |") and line.count("|") == 7]
     expect("\nPyTorch was not measured beside: " in result.stdout, f"expected a word about PyTorch, found:\n{result.stdout}")
     expect(len(rows) == 1 and rows[0].endswith("| 16 | - | - | - |"), f"expected one row without figures, found {rows}")
+
+
+def check_two_gpus(suite, pack):
+    """Each rank has a GPU: its messages are measured, and by whom they are carried is said."""
+    result = run_pack(suite, pack, gpus=2)
+    expect(result.returncode == 0, f"expected all to pass, found:\n{result.stdout}{result.stderr}")
+    rows = [line for line in result.stdout.splitlines() if line.startswith("| bf16-tp2 | 2 | 1024 | ")]
+    expect(rows == ["| bf16-tp2 | 2 | 1024 | - | - | the kernels |"], f"expected one row of 1024 bytes, found {rows}")
 
 
 def check_wrong(suite, pack):
@@ -51,6 +61,7 @@ def main():
     with Suite("gpu_pack") as suite:
         pack = suite.scratch / "pack"
         suite.check("pack and run", check_pack, suite, pack)
+        suite.check("run on two GPUs", check_two_gpus, suite, pack)
         suite.check("wrong results are found", check_wrong, suite, pack)
         suite.check("a folder that exists is refused", check_existing, suite, pack)
 

@@ -21,6 +21,7 @@ using Dim3 = std::array<uint32_t, 3>;
 
 struct Launch {
   const Kernel *kernel = nullptr;
+  int device = 0;
   Dim3 grid{1, 1, 1}, block{1, 1, 1};
   uint32_t sharedBytes = 0; // dynamic
   std::vector<uint64_t> arguments;

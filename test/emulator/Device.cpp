@@ -213,6 +213,7 @@ static Settings readSettings() {
   Settings s;
   s.devices = int(number("TP_EMU_DEVICES", 1));
   s.arch = int(number("TP_EMU_ARCH", 90));
+  s.peers = number("TP_EMU_PEERS", 1) != 0;
   s.driver = int(number("TP_EMU_DRIVER", 13000));
   s.memory = uint64_t(number("TP_EMU_MEMORY", long(8) << 30));
   // The PTX that a driver takes: 11.x 7.x, 12.x 8.x (12.9: 8.8), 13.x 9.x.

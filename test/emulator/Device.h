@@ -8,6 +8,7 @@
 #include "Timeline.h"
 #include "device/cuda/CudaTypes.h"
 
+#include <atomic>
 #include <condition_variable>
 #include <functional>
 #include <map>
@@ -90,6 +91,7 @@ struct ModuleObject {
 struct Settings {
   int devices = 1, arch = 90, driver = 13000, ptxVersion = 90;
   uint64_t memory = uint64_t(8) << 30;
+  bool peers = true; // devices can reach each other
   std::vector<std::string> irFiles;
 };
 
@@ -125,7 +127,8 @@ public:
   Settings settings;
   bool initialized = false;
   int retained[Memory::maxDevices] = {};
-  bool peers[Memory::maxDevices][Memory::maxDevices] = {};
+  // Whether kernels of one device may use memory of another.
+  std::atomic<bool> peers[Memory::maxDevices][Memory::maxDevices] = {};
   Handles<StreamObject> streams;
   Handles<EventObject> events;
   Handles<GraphObject> graphs;

@@ -7,6 +7,7 @@
 #include <cstring>
 #include <fstream>
 #include <sstream>
+#include <unistd.h>
 
 using namespace tp::emu;
 using namespace tp::rt::cuda;
@@ -25,6 +26,8 @@ const std::pair<int, std::pair<const char *, const char *>> errors[] = {
      {"CUDA_ERROR_UNSUPPORTED_PTX_VERSION", "the provided PTX was compiled with an unsupported toolchain."}},
     {cudaInvalidHandle, {"CUDA_ERROR_INVALID_HANDLE", "invalid resource handle"}},
     {cudaNotFound, {"CUDA_ERROR_NOT_FOUND", "named symbol not found"}},
+    {cudaMapFailed, {"CUDA_ERROR_MAP_FAILED", "mapping of buffer object failed"}},
+    {cudaNotSupported, {"CUDA_ERROR_NOT_SUPPORTED", "operation not supported"}},
     {cudaNotReady, {"CUDA_ERROR_NOT_READY", "device not ready"}},
     {cudaIllegalAddress, {"CUDA_ERROR_ILLEGAL_ADDRESS", "an illegal memory access was encountered"}},
     {cudaPeerAccessEnabled, {"CUDA_ERROR_PEER_ACCESS_ALREADY_ENABLED", "peer access is already enabled"}},
@@ -177,7 +180,7 @@ int cuDeviceGetAttribute(int *value, int attribute, int) {
 
 int cuDeviceCanAccessPeer(int *can, int device, int peer) {
   TP_ENTER_ANY(cuDeviceCanAccessPeer)
-  *can = device != peer;
+  *can = e.settings.peers && device != peer;
   return 0;
 }
 
@@ -192,7 +195,9 @@ int cuDevicePrimaryCtxRelease_v2(int device) {
   TP_RELEASE(cuDevicePrimaryCtxRelease)
   if (e.retained[device] == 0)
     return refuse(cudaInvalidContext, "the context is not retained");
-  --e.retained[device];
+  if (--e.retained[device] == 0)
+    for (int other = 0; other < Memory::maxDevices; ++other)
+      e.peers[device][other] = e.peers[other][device] = false;
   return planned;
 }
 
@@ -207,11 +212,10 @@ int cuCtxSetCurrent(Context context) {
 
 int cuCtxEnablePeerAccess(Context peer, unsigned) {
   TP_ENTER(cuCtxEnablePeerAccess)
-  bool &enabled = e.peers[currentDevice][reinterpret_cast<intptr_t>(peer) - 1];
-  if (enabled)
-    return cudaPeerAccessEnabled;
-  enabled = true;
-  return 0;
+  const auto device = int(reinterpret_cast<intptr_t>(peer)) - 1;
+  if (!e.settings.peers || device == currentDevice)
+    return cudaPeerAccessUnsupported;
+  return e.peers[currentDevice][device].exchange(true) ? int(cudaPeerAccessEnabled) : 0;
 }
 
 int cuMemGetInfo_v2(size_t *free, size_t *total) {
@@ -232,10 +236,50 @@ int cuMemAlloc_v2(Pointer *pointer, size_t bytes) {
 // Waits for the device's work, as the real one does.
 int cuMemFree_v2(Pointer pointer) {
   TP_RELEASE(cuMemFree)
-  e.drainAll(lock);
+  e.drainAll(lock, Memory::get().isDevice(pointer) ? Memory::get().deviceOf(pointer) : -1);
   if (!Memory::get().release(pointer))
     return refuse(cudaInvalidValue, "no such buffer");
   return planned;
+}
+
+// Between processes that meet as those of NCCL do, in the folder TP_EMU_NCCL.
+struct SharedBuffer {
+  char file[40];
+  uint64_t bytes, at;
+};
+static_assert(sizeof(SharedBuffer) <= sizeof(IpcHandle));
+
+int cuIpcGetMemHandle(IpcHandle *handle, Pointer pointer) {
+  TP_ENTER(cuIpcGetMemHandle)
+  static int count = 0;
+  const char *folder = std::getenv("TP_EMU_NCCL");
+  if (!folder || !e.settings.peers)
+    return cudaNotSupported;
+  SharedBuffer buffer{"", Memory::get().sizeOf(pointer), 0};
+  std::snprintf(buffer.file, sizeof(buffer.file), "memory.%d.%d", int(getpid()), ++count);
+  const int64_t at = Memory::get().share(pointer, std::string(folder) + "/" + buffer.file);
+  if (at < 0)
+    return refuse(cudaInvalidValue, "no such buffer, or its file cannot be written");
+  buffer.at = uint64_t(at);
+  std::memcpy(handle, &buffer, sizeof(buffer));
+  return 0;
+}
+
+int cuIpcOpenMemHandle_v2(Pointer *pointer, IpcHandle handle, unsigned flags) {
+  TP_ENTER(cuIpcOpenMemHandle)
+  SharedBuffer buffer;
+  std::memcpy(&buffer, &handle, sizeof(buffer));
+  const char *folder = std::getenv("TP_EMU_NCCL");
+  if (!folder || flags != ipcLazyPeerAccess)
+    return cudaInvalidValue;
+  *pointer = Memory::get().import(currentDevice, buffer.bytes, std::string(folder) + "/" + buffer.file, buffer.at);
+  return *pointer ? 0 : int(cudaMapFailed);
+}
+
+int cuIpcCloseMemHandle(Pointer pointer) {
+  TP_RELEASE(cuIpcCloseMemHandle)
+  e.drainAll(lock, currentDevice);
+  return Memory::get().release(pointer) ? planned : refuse(cudaInvalidValue, "no such buffer");
 }
 
 int cuMemHostAlloc(void **pointer, size_t bytes, unsigned) {
@@ -281,7 +325,7 @@ int cuModuleUnload(Module module) {
   auto *object = e.modules.find(module);
   if (!object)
     return refuse(cudaInvalidHandle, "no such module");
-  e.drainAll(lock);
+  e.drainAll(lock, object->device);
   e.modules.take(object);
   return planned;
 }
@@ -328,6 +372,7 @@ int cuLaunchKernel(Function handle, unsigned gridX, unsigned gridY, unsigned gri
     return refuse(cudaInvalidValue, "kernel '" + kernel.name + "': too many threads or too much shared memory");
   Launch launch;
   launch.kernel = &kernel;
+  launch.device = function.device;
   launch.grid = {gridX, gridY, gridZ};
   launch.block = {blockX, blockY, blockZ};
   launch.sharedBytes = sharedBytes;

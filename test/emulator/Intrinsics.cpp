@@ -59,8 +59,10 @@ char *tpEmuGlobal(Lane *lane, char *p, uint64_t bytes, uint32_t align, uint32_t 
   if (bytes == 0)
     return p;
   const auto address = reinterpret_cast<uint64_t>(p);
-  if (address % align == 0 && kind != 's')
-    if (char *host = Memory::get().quickAccess(address, bytes, accessOf(kind), lane->block->launch.order))
+  Memory &memory = Memory::get();
+  const Launch &launch = lane->block->launch;
+  if (address % align == 0 && kind != 's' && memory.isOn(launch.device, address))
+    if (char *host = memory.quickAccess(address, bytes, accessOf(kind), lane->block->launch.order))
       return host;
   if (lane->block->inShared(p))
     return tpEmuShared(lane, p, bytes, align, kind, site);
@@ -69,8 +71,12 @@ char *tpEmuGlobal(Lane *lane, char *p, uint64_t bytes, uint32_t align, uint32_t 
   requireAligned(lane, p, align, site);
   if (accessOf(kind) == Access::atomic && isPinnedHost(p, bytes))
     return p;
+  if (memory.isDevice(address) && !memory.isOn(launch.device, address))
+    if (const int owner = memory.deviceOf(address); !Emulator::get().peers[launch.device][owner])
+      lane->block->fail(*lane, site,
+                        "uses memory of device " + std::to_string(owner) + ", which device " +
+                            std::to_string(launch.device) + " has no access to");
   // An atomic store initialises; it is not ordered by streams.
-  Memory &memory = Memory::get();
   std::string problem;
   Order none(0);
   char *host = memory.access(address, bytes, accessOf(kind), kind == 's' ? none : lane->block->launch.order, problem);

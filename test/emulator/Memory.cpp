@@ -5,12 +5,22 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <fcntl.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
 namespace tp::emu {
 namespace {
 
 constexpr uint64_t alignment = 512, gap = 512; // of allocations; between two
+constexpr uint64_t page = 4096;
+
+uint64_t pageOf(uint64_t address) { return address / page * page; }
+uint64_t pagesOf(uint64_t address, uint64_t bytes) { return pageOf(address + bytes + page - 1) - pageOf(address); }
+
+bool mapFile(char *at, uint64_t bytes, int file) {
+  return mmap(at, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, file, 0) != MAP_FAILED;
+}
 
 void *reserve(uint64_t bytes, int protection) {
   void *p = mmap(nullptr, bytes, protection, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
@@ -56,17 +66,53 @@ uint64_t Memory::allocate(int device, uint64_t bytes, uint64_t capacity) {
   return address;
 }
 
+int64_t Memory::share(uint64_t address, const std::string &file) {
+  std::lock_guard<std::mutex> lock(mutex);
+  auto it = live.find(address);
+  if (it == live.end())
+    return -1;
+  // Whole pages, with what else lies there.
+  const uint64_t bytes = pagesOf(address, it->second);
+  char *first = host(pageOf(address));
+  const int handle = open(file.c_str(), O_RDWR | O_CREAT | O_EXCL, 0600);
+  const bool done = handle >= 0 && write(handle, first, bytes) == ssize_t(bytes) && mapFile(first, bytes, handle);
+  if (handle >= 0)
+    close(handle);
+  files[address] = file;
+  return done ? int64_t(address - pageOf(address)) : -1;
+}
+
+uint64_t Memory::import(int device, uint64_t bytes, const std::string &file, uint64_t at) {
+  std::lock_guard<std::mutex> lock(mutex);
+  const int handle = open(file.c_str(), O_RDWR);
+  if (handle < 0)
+    return 0;
+  uint64_t &end = next[device];
+  const uint64_t first = pageOf(base + uint64_t(device) * window + end + page - 1), address = first + at;
+  const bool done = mapFile(host(first), pagesOf(address, bytes), handle);
+  close(handle);
+  if (!done)
+    return 0;
+  end = first + pagesOf(address, bytes) - (base + uint64_t(device) * window);
+  live[address] = imported[address] = bytes;
+  std::memset(shadow + (address - base), written, bytes);
+  return address;
+}
+
 bool Memory::release(uint64_t address) {
   std::lock_guard<std::mutex> lock(mutex);
   auto it = live.find(address);
   if (it == live.end())
     return false;
   const uint64_t bytes = it->second;
-  inUse[deviceOf(address)] -= (bytes + alignment - 1) / alignment * alignment;
+  if (!imported.erase(address))
+    inUse[deviceOf(address)] -= (bytes + alignment - 1) / alignment * alignment;
+  if (auto file = files.extract(address))
+    unlink(file.mapped().c_str());
   dead[address] = bytes;
   live.erase(it);
   std::memset(shadow + (address - base), freed, bytes);
-  const uint64_t page = 4096, first = (address + page - 1) / page * page, last = (address + bytes) / page * page;
+  const uint64_t first = pageOf(address + page - 1), last = pageOf(address + bytes);
   if (last > first)
     madvise(host(first), last - first, MADV_DONTNEED);
   return true;
@@ -75,6 +121,12 @@ bool Memory::release(uint64_t address) {
 uint64_t Memory::used(int device) {
   std::lock_guard<std::mutex> lock(mutex);
   return inUse[device];
+}
+
+uint64_t Memory::sizeOf(uint64_t address) {
+  std::lock_guard<std::mutex> lock(mutex);
+  auto it = live.find(address);
+  return it == live.end() ? 0 : it->second;
 }
 
 size_t Memory::allocations() {

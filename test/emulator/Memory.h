@@ -28,12 +28,18 @@ public:
   // The address, or 0 where the device has no room. Addresses are used once: what is freed stays freed.
   uint64_t allocate(int device, uint64_t bytes, uint64_t capacity);
   bool release(uint64_t address);
+  // Puts a buffer into a new file, where other processes see it; the bytes before it there, or -1.
+  int64_t share(uint64_t address, const std::string &file);
+  // Such a buffer of another process, for a device here, or 0. What is written there counts as written.
+  uint64_t import(int device, uint64_t bytes, const std::string &file, uint64_t at);
   uint64_t used(int device);
-  size_t allocations();
+  uint64_t sizeOf(uint64_t address); // 0: no such buffer
+  size_t allocations();              // imported ones too
   // Forgets everything, for when nothing is allocated.
   void reset();
 
   bool isDevice(uint64_t address) const { return address - base < maxDevices * window; }
+  bool isOn(int device, uint64_t address) const { return (address - base) / window == uint64_t(device); }
   int deviceOf(uint64_t address) const { return int((address - base) / window); }
   char *host(uint64_t address) const { return reinterpret_cast<char *>(address + alias); }
 
@@ -60,6 +66,8 @@ private:
   uint8_t *shadow = nullptr;
   Last *lasts = nullptr;
   std::map<uint64_t, uint64_t> live, dead; // address: bytes
+  std::map<uint64_t, std::string> files;   // of shared buffers
+  std::map<uint64_t, uint64_t> imported;   // address: bytes
   uint64_t next[maxDevices] = {}, inUse[maxDevices] = {};
 };
 

@@ -1,6 +1,6 @@
 // The emulated NCCL: ranks are threads of this process (or processes: NcclProcesses.cpp). A call runs when all ranks of
-// its communicator have come to it; the first call in which they disagree is an error that names both. Groups are calls
-// of all ranks, too.
+// its communicator have come to it, a receive when its data has been sent; the first call in which ranks disagree is an
+// error that names both.
 #include "Api.h"
 #include "NcclCalls.h"
 
@@ -8,6 +8,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <unistd.h>
+#include <utility>
 
 using namespace tp::emu;
 using namespace tp::rt::cuda;
@@ -29,16 +30,22 @@ struct Comm {
   int rank, device;
   bool blocking;
   uint64_t begun = 0; // calls that have come to run
-  // The first call connects the ranks. Without blocking it goes on in the background, until all ranks have called and
-  // this one has asked how it stands.
-  bool connected = false;
-  std::unique_ptr<Pending> connecting;
+  // The first collective connects the ranks, and so does the first group of sends and receives. Without blocking it
+  // goes on in the background, until all ranks (of a group: nobody) have called and this one has asked how it stands.
+  bool connected[2] = {false, false};
+  std::unique_ptr<Pending> connecting = nullptr;
 };
 
 struct Arrival {
   const Group *calls;
   OpId op;
   bool done = false;
+};
+
+struct Mail { // what was sent and not yet received
+  Call call;
+  std::vector<char> data;
+  Clock clock;
 };
 
 struct World {
@@ -50,6 +57,15 @@ struct World {
   std::vector<int> devices;                         // by rank, -1: not there
   std::map<uint64_t, std::map<int, Arrival>> calls; // by number and rank
   std::map<uint64_t, int> finished;
+  std::map<std::pair<int, int>, std::deque<Mail>> mail; // by sender and receiver
+};
+
+// How far a rank has come in a call, or in a group.
+struct State {
+  OpId op = 0;
+  uint64_t number = 0;
+  bool begun = false;
+  size_t next = 0; // of a group's receives
 };
 
 std::map<std::string, std::shared_ptr<World>> worlds; // by id; guarded by the emulator's lock
@@ -82,55 +98,83 @@ std::string runCollective(const Arrivals &ranks, size_t index) {
   return "";
 }
 
-std::string runPairs(const Arrivals &ranks) {
-  std::map<std::pair<int, int>, std::deque<std::pair<const Call *, OpId>>> sends;
-  for (auto &[rank, arrival] : ranks)
-    for (const Call &call : *arrival.calls)
-      if (call.kind == Call::send)
-        sends[{rank, call.peer}].emplace_back(&call, arrival.op);
-  for (auto &[rank, arrival] : ranks)
-    for (const Call &call : *arrival.calls) {
-      if (call.kind != Call::recv)
-        continue;
-      auto &queue = sends[{call.peer, rank}];
-      if (queue.empty() || queue.front().first->bytes() != call.bytes())
-        return "NCCL: rank " + std::to_string(rank) + " has " + call.describe() + ", but that rank sends " +
-               (queue.empty() ? "nothing" : queue.front().first->describe());
-      std::vector<char> data(call.bytes());
-      std::string problem =
-          readDevice(addressOf(queue.front().first->src), data.data(), data.size(), queue.front().second);
-      if (problem.empty())
-        problem = writeDevice(addressOf(call.dst), data.data(), data.size(), arrival.op);
-      if (!problem.empty())
-        return "NCCL: " + problem;
-      queue.pop_front();
-    }
-  for (auto &[pair, queue] : sends)
+// What rank `peer` does instead of sending, "" where it may yet send.
+std::string collectiveOf(const World &world, const Comm &comm, int peer) {
+  for (auto it = world.calls.lower_bound(comm.begun); it != world.calls.end(); ++it)
+    if (auto arrival = it->second.find(peer); arrival != it->second.end() && !arrival->second.done)
+      return arrival->second.calls->front().describe();
+  return "";
+}
+
+// Sends are done when their data is on its way.
+std::string runPairs(World &world, const Comm &comm, int rank, const Group &group, OpId op, State &state) {
+  if (!std::exchange(state.begun, true))
+    for (const Call &call : group)
+      if (call.kind == Call::send) {
+        Mail mail{call, std::vector<char>(call.bytes()), Timeline::get().clockOf(op)};
+        std::string problem = readDevice(addressOf(call.src), mail.data.data(), mail.data.size(), op);
+        if (!problem.empty())
+          return "NCCL: " + problem;
+        world.mail[{rank, call.peer}].push_back(std::move(mail));
+      }
+  for (size_t &i = state.next; i < group.size(); ++i) {
+    const Call &call = group[i];
+    if (call.kind != Call::recv)
+      continue;
+    auto &queue = world.mail[{call.peer, rank}];
+    std::string found = queue.empty() ? collectiveOf(world, comm, call.peer) : queue.front().call.describe();
+    if (queue.empty() && found.empty())
+      return tryAgain;
+    if (queue.empty() || queue.front().call.bytes() != call.bytes())
+      return "NCCL: rank " + std::to_string(rank) + " has " + call.describe() + ", but that rank has " + found;
+    const Mail mail = std::move(queue.front());
+    queue.pop_front();
+    Timeline::get().acquire(op, mail.clock);
+    acquired(mail.clock);
+    std::string problem = writeDevice(addressOf(call.dst), mail.data.data(), mail.data.size(), op);
+    if (!problem.empty())
+      return "NCCL: " + problem;
+  }
+  return "";
+}
+
+// Of a world whose ranks have all come to a collective.
+std::string unreceived(const World &world) {
+  for (auto &[pair, queue] : world.mail)
     if (!queue.empty())
-      return "NCCL: rank " + std::to_string(pair.first) + " has " + queue.front().first->describe() +
+      return "NCCL: rank " + std::to_string(pair.first) + " has " + queue.front().call.describe() +
              ", which nobody receives";
   return "";
 }
 
-std::string meetProcesses(World &world, const Group &group, OpId op, uint64_t number, bool first) {
-  std::string problem = world.others->meet(group, op, number, first);
+std::string meetProcesses(World &world, const Group &group, OpId op, State &state) {
+  const bool first = !std::exchange(state.begun, true);
+  std::string problem = group[0].isPair() ? world.others->runPairs(group, op, state.next, first)
+                                          : world.others->meet(group, op, state.number, first);
   if (!problem.empty() && problem != tryAgain)
     world.problem = lastProblem = problem;
   return problem;
 }
 
-// Runs the group when all ranks have come to it; until then asks to be called again.
-std::string meet(const std::shared_ptr<World> &world, Comm *comm, int rank, const Group &group, OpId op,
-                 uint64_t &number, bool &begun) {
+// Runs the call when all ranks have come to it, a group as far as it can; until done asks to be called again.
+std::string meet(const std::shared_ptr<World> &world, Comm *comm, int rank, const Group &group, OpId op, State &state) {
   Emulator &e = Emulator::get();
   std::unique_lock<std::mutex> lock(e.mutex);
   if (world->aborted) // the kernel ends
     return "";
-  if (!begun) {
-    begun = true;
-    number = comm->begun++;
-    if (world->others)
-      return meetProcesses(*world, group, op, number, true);
+  const bool pairs = group[0].isPair();
+  if (!state.begun && !pairs)
+    state.number = comm->begun++;
+  if (world->others)
+    return world->problem.empty() ? meetProcesses(*world, group, op, state) : world->problem;
+  if (pairs && world->problem.empty()) {
+    std::string problem = runPairs(*world, *comm, rank, group, op, state);
+    if (!problem.empty() && problem != tryAgain)
+      world->problem = lastProblem = problem;
+    return problem;
+  }
+  const uint64_t number = state.number;
+  if (!pairs && !std::exchange(state.begun, true)) {
     Arrivals &arrivals = world->calls[number];
     if (!arrivals.empty()) {
       auto &[other, theirs] = *arrivals.begin();
@@ -142,8 +186,6 @@ std::string meet(const std::shared_ptr<World> &world, Comm *comm, int rank, cons
   }
   if (!world->problem.empty())
     return world->problem;
-  if (world->others)
-    return meetProcesses(*world, group, op, number, false);
   Arrivals &arrivals = world->calls[number];
   if (arrivals[rank].done) { // another rank's thread ran it
     if (++world->finished[number] == world->ranks) {
@@ -154,12 +196,9 @@ std::string meet(const std::shared_ptr<World> &world, Comm *comm, int rank, cons
   }
   if (int(arrivals.size()) < world->ranks)
     return tryAgain;
-  std::string problem;
-  if (group[0].isPair())
-    problem = runPairs(arrivals);
-  else
-    for (size_t i = 0; i < group.size() && problem.empty(); ++i)
-      problem = runCollective(arrivals, i);
+  std::string problem = unreceived(*world);
+  for (size_t i = 0; i < group.size() && problem.empty(); ++i)
+    problem = runCollective(arrivals, i);
   if (!problem.empty())
     return world->problem = lastProblem = problem;
   Clock all;
@@ -184,29 +223,25 @@ void submit(std::unique_lock<std::mutex> &lock, Pending &&entry) {
     return;
   const std::string name = entry.calls.size() == 1 ? "NCCL " + entry.calls[0].describe() : "an NCCL group";
   auto group = std::make_shared<Group>(std::move(entry.calls));
-  struct State {
-    OpId op = 0;
-    uint64_t number = 0;
-    bool begun = false;
-  };
   auto state = std::make_shared<State>();
   e.enqueue(lock, *stream, name,
             [group, state, comm = entry.comm, world = entry.comm->world, rank = entry.comm->rank](OpId op) {
               if (state->op != op) // the next run of a graph
-                *state = {op, 0, false};
-              return meet(world, comm, rank, *group, op, state->number, state->begun);
+                *state = {op};
+              return meet(world, comm, rank, *group, op, *state);
             });
 }
 
 // As submit(); what the call returns.
 int begin(std::unique_lock<std::mutex> &lock, Pending &&entry) {
   Comm &comm = *entry.comm;
-  if (comm.connected || comm.blocking) {
+  const bool pairs = entry.calls[0].isPair();
+  if (comm.connected[pairs] || comm.blocking) {
     submit(lock, std::move(entry));
     return ncclSuccess;
   }
   Emulator::get().streams.find(entry.stream)->unissued = true;
-  ++comm.world->connecting;
+  comm.world->connecting += !pairs;
   comm.connecting = std::make_unique<Pending>(std::move(entry));
   return ncclInProgress;
 }
@@ -215,9 +250,10 @@ int begin(std::unique_lock<std::mutex> &lock, Pending &&entry) {
 bool connect(std::unique_lock<std::mutex> &lock, Comm &comm) {
   if (!comm.connecting)
     return true;
-  if (!comm.world->others && comm.world->connecting < comm.world->ranks)
+  const bool pairs = comm.connecting->calls[0].isPair();
+  if (!pairs && !comm.world->others && comm.world->connecting < comm.world->ranks)
     return false;
-  comm.connected = true;
+  comm.connected[pairs] = true;
   const std::unique_ptr<Pending> entry = std::move(comm.connecting);
   if (StreamObject *stream = Emulator::get().streams.find(entry->stream))
     stream->unissued = false;

@@ -68,8 +68,7 @@ std::string disagreement(int rank, const Group &a, int other, const Group &b, ui
   bool same = a.size() == b.size();
   for (size_t i = 0; same && i < a.size(); ++i)
     same = a[i].kind == b[i].kind && a[i].count == b[i].count && a[i].type == b[i].type && a[i].op == b[i].op;
-  const bool pairs = a[0].isPair() && b[0].isPair(); // their numbers may differ
-  if (same || pairs)
+  if (same)
     return "";
   return "NCCL: ranks disagree in call " + std::to_string(number) + ": rank " + std::to_string(rank) + " has " +
          text(a) + ", rank " + std::to_string(other) + " has " + text(b);

@@ -5,6 +5,7 @@
 #include "device/cuda/CudaTypes.h"
 
 #include <cstdint>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -40,15 +41,18 @@ public:
   void abort();
   // What went wrong, nothing, or tryAgain; `op` is the operation that runs.
   std::string meet(const Group &group, uint32_t op, uint64_t number, bool first);
+  // The same of sends and receives; `next` is the first call that may be a receive yet to come.
+  std::string runPairs(const Group &group, uint32_t op, size_t &next, bool first);
 
 private:
   struct Part;
   std::string file(uint64_t number, int rank) const;
   std::string publish(const Group &group, uint32_t op, uint64_t number) const;
   Part read(uint64_t number, int rank) const;
-  std::string runPairs(const std::vector<Part> &parts, uint32_t op) const;
+  std::string pairFile(int from, int to, uint64_t number) const;
   const std::string folder;
   const int ranks, rank;
+  std::map<int, uint64_t> sent, received; // by peer
 };
 
 } // namespace tp::emu

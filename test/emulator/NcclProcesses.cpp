@@ -15,7 +15,12 @@ namespace {
 
 void append(std::string &to, const void *data, size_t bytes) { to.append(static_cast<const char *>(data), bytes); }
 uint64_t addressOf(const void *p) { return reinterpret_cast<uint64_t>(p); }
-bool sends(const Call &call) { return call.kind != Call::recv; }
+
+// Who sees the file sees all of it.
+void writeAtOnce(const std::string &name, const std::string &text) {
+  std::ofstream(name + ".new", std::ios::binary) << text;
+  fs::rename(name + ".new", name);
+}
 
 } // namespace
 
@@ -57,16 +62,14 @@ std::string ProcessWorld::publish(const Group &group, uint32_t op, uint64_t numb
   const uint64_t count = group.size();
   append(text, &count, sizeof(count));
   append(text, group.data(), count * sizeof(Call));
-  for (const Call &call : group)
-    if (sends(call)) {
-      std::vector<char> data(call.bytes());
-      if (std::string problem = readDevice(addressOf(call.src), data.data(), data.size(), op); !problem.empty())
-        return "NCCL: " + problem;
-      append(text, data.data(), data.size());
-    }
+  for (const Call &call : group) {
+    std::vector<char> data(call.bytes());
+    if (std::string problem = readDevice(addressOf(call.src), data.data(), data.size(), op); !problem.empty())
+      return "NCCL: " + problem;
+    append(text, data.data(), data.size());
+  }
   const std::string name = file(number, rank);
-  std::ofstream(name + ".new", std::ios::binary) << text;
-  fs::rename(name + ".new", name); // at once
+  writeAtOnce(name, text);
   std::error_code ignored;
   if (number > 1) // whoever has come to the one between has read it
     fs::remove(file(number - 2, rank), ignored);
@@ -81,25 +84,39 @@ ProcessWorld::Part ProcessWorld::read(uint64_t number, int of) const {
   part.calls.resize(count);
   in.read(reinterpret_cast<char *>(part.calls.data()), std::streamsize(count * sizeof(Call)));
   for (const Call &call : part.calls) {
-    part.data.emplace_back(sends(call) ? call.bytes() : 0);
+    part.data.emplace_back(call.bytes());
     in.read(part.data.back().data(), std::streamsize(part.data.back().size()));
   }
   return part;
 }
 
-std::string ProcessWorld::runPairs(const std::vector<Part> &parts, uint32_t op) const {
-  std::vector<size_t> next(size_t(ranks), 0); // by peer: calls of it that are done with
-  for (const Call &call : parts[size_t(rank)].calls) {
+std::string ProcessWorld::pairFile(int from, int to, uint64_t number) const {
+  return folder + "/send" + std::to_string(from) + "." + std::to_string(to) + "." + std::to_string(number);
+}
+
+// A file for each send, which its receiver removes.
+std::string ProcessWorld::runPairs(const Group &group, uint32_t op, size_t &next, bool first) {
+  for (const Call &call : group)
+    if (first && call.kind == Call::send) {
+      std::vector<char> data(call.bytes());
+      if (std::string problem = readDevice(addressOf(call.src), data.data(), data.size(), op); !problem.empty())
+        return "NCCL: " + problem;
+      writeAtOnce(pairFile(rank, call.peer, sent[call.peer]++), std::string(data.begin(), data.end()));
+    }
+  for (; next < group.size(); ++next) {
+    const Call &call = group[next];
     if (call.kind != Call::recv)
       continue;
-    const Part &peer = parts[size_t(call.peer)];
-    size_t &i = next[size_t(call.peer)];
-    while (i < peer.calls.size() && (peer.calls[i].kind != Call::send || peer.calls[i].peer != rank))
-      ++i;
-    if (i == peer.calls.size() || peer.calls[i].bytes() != call.bytes())
+    const std::string name = pairFile(call.peer, rank, received[call.peer]);
+    if (!fs::exists(name))
+      return aborted() ? "" : tryAgain;
+    std::vector<char> data(fs::file_size(name));
+    std::ifstream(name, std::ios::binary).read(data.data(), std::streamsize(data.size()));
+    fs::remove(name);
+    ++received[call.peer];
+    if (data.size() != call.bytes())
       return "NCCL: rank " + std::to_string(rank) + " has " + call.describe() + ", but that rank sends " +
-             (i == peer.calls.size() ? "nothing" : peer.calls[i].describe());
-    const std::vector<char> &data = peer.data[i++];
+             std::to_string(data.size()) + " bytes";
     if (std::string problem = writeDevice(addressOf(call.dst), data.data(), data.size(), op); !problem.empty())
       return "NCCL: " + problem;
   }
@@ -120,8 +137,6 @@ std::string ProcessWorld::meet(const Group &group, uint32_t op, uint64_t number,
     if (!problem.empty())
       return problem;
   }
-  if (group[0].isPair())
-    return runPairs(parts, op);
   for (size_t i = 0; i < group.size(); ++i) {
     std::vector<char> result;
     for (const Part &part : parts)

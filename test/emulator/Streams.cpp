@@ -80,7 +80,7 @@ int cuEventDestroy_v2(Event event) {
   auto *object = e.events.find(event);
   if (!object)
     return refuse(cudaInvalidHandle, "no such event");
-  e.drainAll(lock); // work that waits for it
+  e.drainAll(lock, object->device); // work that waits for it
   e.events.take(object);
   return planned;
 }

@@ -28,6 +28,10 @@ constexpr const char *environment =
     "  TP_CUDA_SHARE=1       ranks may share one GPU where there are fewer than ranks\n"
     "  TP_CUDA_PROFILE=FILE  write how long rank 0's GPU takes for each kernel, GEMM and collective, as JSON; no "
     "graphs\n"
+    "  TP_CUDA_ONE_SHOT=N    GPUs that see each other's memory exchange messages of up to N bytes through it, larger "
+    "ones "
+    "by NCCL\n"
+    "                        (0: all by NCCL; default: measured when the first text begins)\n"
     "  TP_CUDA_GRAPHS=0      launch each step's kernels one by one, not as a CUDA graph\n"
     "  TP_CUDA_LIBRARIES     folder of libcuda, libcublasLt and libnccl, instead of where the loader looks\n"
     "  TP_PROGRESS=0|1       never or always say how much of the weights is on the GPUs (default: on a terminal)";

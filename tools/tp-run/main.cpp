@@ -157,14 +157,16 @@ void report(const std::string &message) {
   std::fputs(line.c_str(), stderr);
 }
 
-// Ends the process without waiting for threads that may be stuck in the package's code.
-[[noreturn]] void leave(Run &run, int code) {
+void dropFiles(Run &run) {
   run.statsFile.reset();
   run.outputFile.reset();
   std::fflush(stdout);
-  if (code != 0 && run.transport)
-    run.transport->abort(code);
-  _exit(code);
+}
+
+// Ends the process without waiting for threads that may be stuck in the package's code, or for other ranks.
+[[noreturn]] void quit(Run &run) {
+  dropFiles(run);
+  _exit(1);
 }
 
 // A crash of a rank's code: one line, then the default action. Only async-signal-safe calls.
@@ -192,13 +194,17 @@ int runUnderMpi(Run &run, const std::string &error, bool agreed) {
       generate(run);
     } catch (const std::exception &e) {
       report(e.what());
-      leave(run, 1);
+      dropFiles(run);
+      run.transport->abort(1);
     }
+    run.session.reset(); // all ranks together
   } else if (run.isRoot()) {
     report(first);
   }
   run.transport->finalize();
-  return first.empty() ? 0 : 1;
+  if (!first.empty())
+    quit(run); // some ranks have a session, some have not
+  return 0;
 }
 
 } // namespace
@@ -242,5 +248,5 @@ int main(int argc, char **argv) {
   if (error.empty())
     return 0;
   report(error);
-  leave(run, 1);
+  quit(run);
 }

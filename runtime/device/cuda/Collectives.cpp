@@ -73,6 +73,14 @@ bool hasPadding(const Collective &c) {
 
 int typeNumber(ElementType type) { return type == ElementType::f32 ? 0 : type == ElementType::bf16 ? 1 : 2; }
 
+std::vector<Axes> axesOf(const Manifest &manifest) {
+  std::vector<Axes> all;
+  for (const Collective &c : manifest.collectives)
+    if (std::find(all.begin(), all.end(), c.axes) == all.end())
+      all.push_back(c.axes);
+  return all;
+}
+
 MeetKernels::MeetKernels() : module(loadModule(meetPtx, "the runtime's kernels")) {
   meet = functionOf(module, "tp_meet");
   move = functionOf(module, "tp_move");

@@ -27,11 +27,14 @@ OwnedStream makeStream() {
   return OwnedStream(stream);
 }
 
-OwnedEvent makeEvent() {
+static OwnedEvent makeEvent(unsigned flags) {
   Event event = nullptr;
-  TP_CUDA(cuEventCreate, &event, eventNoTiming);
+  TP_CUDA(cuEventCreate, &event, flags);
   return OwnedEvent(event);
 }
+
+OwnedEvent makeEvent() { return makeEvent(eventNoTiming); }
+OwnedEvent makeTimedEvent() { return makeEvent(0); }
 
 bool isIdle(Stream stream) {
   const int code = driver().cuStreamQuery(stream);
@@ -40,14 +43,25 @@ bool isIdle(Stream stream) {
   return code == cudaSuccess;
 }
 
+// Enqueues, and waits for it.
+template <typename F> static void onStream(F enqueue) {
+  OwnedStream stream = makeStream();
+  enqueue(stream.get());
+  while (!isIdle(stream.get()))
+    std::this_thread::yield();
+}
+
 DeviceBuffer makeDeviceCopy(const void *data, int64_t bytes, const char *what) {
   DeviceBuffer buffer = makeDeviceBuffer(bytes, what);
   HostBuffer pinned = makeHostBuffer(bytes);
   std::memcpy(pinned.get(), data, size_t(bytes));
-  OwnedStream stream = makeStream();
-  TP_CUDA(cuMemcpyHtoDAsync_v2, buffer.get(), pinned.get(), size_t(bytes), stream.get());
-  while (!isIdle(stream.get()))
-    std::this_thread::yield();
+  onStream([&](Stream stream) { TP_CUDA(cuMemcpyHtoDAsync_v2, buffer.get(), pinned.get(), size_t(bytes), stream); });
+  return buffer;
+}
+
+DeviceBuffer makeZeroedBuffer(int64_t bytes, const char *what) {
+  DeviceBuffer buffer = makeDeviceBuffer(bytes, what);
+  onStream([&](Stream stream) { TP_CUDA(cuMemsetD8Async, buffer.get(), 0, size_t(bytes), stream); });
   return buffer;
 }
 
@@ -84,6 +98,20 @@ DeviceContext::DeviceContext(int ordinal) : device(ordinal) {
 DeviceContext::~DeviceContext() { driver().cuDevicePrimaryCtxRelease_v2(device); }
 
 void DeviceContext::makeCurrent() const { TP_CUDA(cuCtxSetCurrent, context); }
+
+bool DeviceContext::reach(const DeviceContext &peer) const {
+  int can = 0;
+  TP_CUDA(cuDeviceCanAccessPeer, &can, device, peer.device);
+  if (!can)
+    return false;
+  makeCurrent();
+  const int code = driver().cuCtxEnablePeerAccess(peer.context, 0);
+  if (code == cudaPeerAccessUnsupported || code == cudaTooManyPeers)
+    return false;
+  if (code != cudaSuccess && code != cudaPeerAccessEnabled)
+    throw Error(cudaMessage("cuCtxEnablePeerAccess", code));
+  return true;
+}
 
 std::string DeviceContext::describe() const {
   return "GPU " + std::to_string(device) + " (" + name + ", sm_" + std::to_string(arch) + ")";

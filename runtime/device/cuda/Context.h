@@ -25,6 +25,8 @@ public:
   DeviceContext &operator=(const DeviceContext &) = delete;
 
   void makeCurrent() const;
+  // Lets this GPU's kernels use the other's memory; false: the machine does not. Makes itself current.
+  bool reach(const DeviceContext &peer) const;
   std::string describe() const; // "GPU 0 (NVIDIA H100, sm_90)"
   int64_t freeBytes() const;
   const int device;
@@ -44,6 +46,25 @@ struct Need {
 
 // Throws Error with the numbers where the GPU has less free memory than `ranks` ranks on it need.
 void requireMemory(const DeviceContext &context, const Need &need, int ranks);
+
+// What `work` throws as an Error, or "".
+template <typename F> std::string errorOf(F work) {
+  try {
+    work();
+    return "";
+  } catch (const Error &e) {
+    return *e.what() ? e.what() : "unknown error";
+  }
+}
+
+// What fails in `work` names the rank.
+template <typename F> void forRank(int rank, F work) {
+  try {
+    work();
+  } catch (const Error &e) {
+    throw Error("rank " + std::to_string(rank) + ": " + e.what());
+  }
+}
 
 } // namespace tp::rt::cuda
 

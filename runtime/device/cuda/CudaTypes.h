@@ -26,6 +26,7 @@ enum {
   cudaNoDevice = 100,
   cudaInvalidDevice = 101,
   cudaInvalidContext = 201,
+  cudaMapFailed = 205,
   cudaNoBinary = 209,
   cudaPeerAccessUnsupported = 217,
   cudaUnsupportedPtx = 222,
@@ -34,7 +35,9 @@ enum {
   cudaNotReady = 600,
   cudaIllegalAddress = 700,
   cudaPeerAccessEnabled = 704,
+  cudaTooManyPeers = 711,
   cudaLaunchFailed = 719,
+  cudaNotSupported = 801,
   cudaCaptureUnsupported = 900,
   cudaCaptureInvalidated = 901,
   cudaCaptureUnjoined = 904,
@@ -46,7 +49,11 @@ enum { functionMaxDynamicShared = 8 };
 // CUjit_option
 enum { jitErrorLog = 5, jitErrorLogBytes = 6 };
 // Flags.
-enum { streamNonBlocking = 1, eventNoTiming = 2, captureThreadLocal = 1, hostPortable = 1 };
+enum { streamNonBlocking = 1, eventNoTiming = 2, captureThreadLocal = 1, hostPortable = 1, ipcLazyPeerAccess = 1 };
+
+struct IpcHandle { // CUipcMemHandle
+  char bytes[64];
+};
 
 #define TP_CUDA_FUNCTIONS(F)                                                                                           \
   F(cuInit, (unsigned flags))                                                                                          \
@@ -65,6 +72,9 @@ enum { streamNonBlocking = 1, eventNoTiming = 2, captureThreadLocal = 1, hostPor
   F(cuMemGetInfo_v2, (size_t *free, size_t *total))                                                                    \
   F(cuMemAlloc_v2, (Pointer * pointer, size_t bytes))                                                                  \
   F(cuMemFree_v2, (Pointer pointer))                                                                                   \
+  F(cuIpcGetMemHandle, (IpcHandle * handle, Pointer pointer))                                                          \
+  F(cuIpcOpenMemHandle_v2, (Pointer * pointer, IpcHandle handle, unsigned flags))                                      \
+  F(cuIpcCloseMemHandle, (Pointer pointer))                                                                            \
   F(cuMemHostAlloc, (void **pointer, size_t bytes, unsigned flags))                                                    \
   F(cuMemFreeHost, (void *pointer))                                                                                    \
   F(cuMemcpyHtoDAsync_v2, (Pointer to, const void *from, size_t bytes, Stream stream))                                 \

@@ -1,7 +1,7 @@
-// A GPU per rank: NCCL. Communicators are created without blocking and watched while the host waits, for NCCL itself
-// waits for ever. all_reduce, and all_gather of equal parts in one run, are NCCL's own; the others are sends and
-// receives of packed boxes.
-#include "device/cuda/Collectives.h"
+// A GPU per rank: NCCL, but for messages that are small (OneShot.h). Communicators are created without blocking and
+// watched while the host waits, for NCCL itself waits for ever. all_reduce, and all_gather of equal parts in one run,
+// are NCCL's own; the others are sends and receives of packed boxes.
+#include "device/cuda/OneShot.h"
 
 #include <algorithm>
 #include <chrono>
@@ -13,7 +13,6 @@
 namespace tp::rt::cuda {
 namespace {
 
-using Axes = std::vector<std::string>;
 using Clock = std::chrono::steady_clock;
 
 // A call on a communicator that does not block may report that it goes on in the background.
@@ -24,14 +23,6 @@ void requireNccl(const char *call, int code) {
 
 int ncclType(ElementType type) {
   return type == ElementType::f32 ? ncclTypeF32 : type == ElementType::bf16 ? ncclTypeBf16 : ncclTypeI32;
-}
-
-std::vector<Axes> axesOf(const Manifest &manifest) {
-  std::vector<Axes> all;
-  for (const Collective &c : manifest.collectives)
-    if (std::find(all.begin(), all.end(), c.axes) == all.end())
-      all.push_back(c.axes);
-  return all;
 }
 
 class Communicators {
@@ -74,15 +65,25 @@ private:
 
 class NcclCollectives : public Collectives {
 public:
-  NcclCollectives(const Manifest &manifest, int rank, std::shared_ptr<Communicators> comms)
-      : manifest(manifest), rank(rank), comms(std::move(comms)) {
+  // `small`: null for none.
+  NcclCollectives(const Manifest &manifest, int rank, std::shared_ptr<Communicators> comms, OneShotWorld *small)
+      : manifest(manifest), rank(rank), comms(std::move(comms)), small(small) {
     placeBoxes();
+    if (small)
+      oneShot = std::make_unique<OneShot>(*small, rank);
   }
 
-  void prepare(Stream, Wait waiting) override { wait = std::move(waiting); }
+  void prepare(Stream stream, Wait waiting) override;
+  std::vector<Crossover> crossovers() const override {
+    return oneShot ? oneShot->crossovers() : std::vector<Crossover>();
+  }
   void run(int32_t id, Stream stream, Pointer src, Pointer dst) override;
   void check() override { comms->check(); }
-  void abort() noexcept override { comms->abort(); }
+  void abort() noexcept override {
+    if (small)
+      small->aborting.set();
+    comms->abort();
+  }
 
 private:
   struct Box {
@@ -106,6 +107,8 @@ private:
     return std::is_sorted(c.windows.starts.begin(), c.windows.starts.end());
   }
 
+  void allReduce(const Axes &axes, Pointer src, Pointer dst, int64_t count, ElementType type, Reduction reduction,
+                 Stream stream);
   void issue(const char *call, int code, NcclComm comm);
   void placeBoxes();
   void exchange(const Collective &c, const Plan &plan, Stream stream, Pointer src, Pointer dst);
@@ -114,6 +117,8 @@ private:
   const Manifest &manifest;
   const int rank;
   std::shared_ptr<Communicators> comms;
+  OneShotWorld *const small;
+  std::unique_ptr<OneShot> oneShot;
   Wait wait;
   std::map<int32_t, Plan> plans;
   std::unique_ptr<MeetKernels> kernels;
@@ -164,6 +169,25 @@ void NcclCollectives::issue(const char *call, int code, NcclComm comm) {
     wait([&] { return Communicators::state(call, comm) != ncclInProgress; });
 }
 
+void NcclCollectives::prepare(Stream stream, Wait waiting) {
+  wait = std::move(waiting);
+  if (!oneShot)
+    return;
+  oneShot->measure(stream, wait,
+                   [this](const Axes &axes, Pointer src, Pointer dst, int64_t count, Reduction reduction, Stream on) {
+                     allReduce(axes, src, dst, count, ElementType::f32, reduction, on);
+                   });
+}
+
+void NcclCollectives::allReduce(const Axes &axes, Pointer src, Pointer dst, int64_t count, ElementType type,
+                                Reduction reduction, Stream stream) {
+  const NcclComm comm = comms->at(axes);
+  issue("ncclAllReduce",
+        nccl().ncclAllReduce(reinterpret_cast<void *>(src), reinterpret_cast<void *>(dst), size_t(count),
+                             ncclType(type), reduction == Reduction::max ? ncclReduceMax : ncclReduceSum, comm, stream),
+        comm);
+}
+
 void NcclCollectives::moveBox(const Box &box, Stream stream, Pointer src, Pointer dst, ElementType type) {
   const int64_t n = box.transfer.elements();
   if (n == 0)
@@ -196,20 +220,22 @@ void NcclCollectives::exchange(const Collective &c, const Plan &plan, Stream str
 }
 
 void NcclCollectives::run(int32_t id, Stream stream, Pointer src, Pointer dst) {
+  if (oneShot && oneShot->takes(id))
+    return oneShot->run(id, stream, src, dst);
   const Collective &c = manifest.collectives[size_t(id)];
-  const NcclComm comm = comms->at(c.axes);
-  const int op = c.reduction == Reduction::max ? ncclReduceMax : ncclReduceSum;
-  auto *from = reinterpret_cast<void *>(src), *to = reinterpret_cast<void *>(dst);
-  const auto count = size_t(sourceBytes(c) / bytesOf(c.type));
+  const int64_t count = sourceBytes(c) / bytesOf(c.type);
   if (hasPadding(c))
     TP_CUDA(cuMemsetD8Async, dst, 0, size_t(destinationBytes(c)), stream);
   if (c.kind == CollectiveKind::allReduce) {
-    issue("ncclAllReduce", nccl().ncclAllReduce(from, to, count, ncclType(c.type), op, comm, stream), comm);
+    allReduce(c.axes, src, dst, count, c.type, c.reduction, stream);
   } else if (direct(c)) {
-    issue("ncclAllGather", nccl().ncclAllGather(from, to, count, ncclType(c.type), comm, stream), comm);
+    const NcclComm comm = comms->at(c.axes);
+    issue("ncclAllGather",
+          nccl().ncclAllGather(reinterpret_cast<void *>(src), reinterpret_cast<void *>(dst), size_t(count),
+                               ncclType(c.type), comm, stream),
+          comm);
   } else if (c.kind == CollectiveKind::reduceScatter) {
-    auto *sum = reinterpret_cast<void *>(scratch.get());
-    issue("ncclAllReduce", nccl().ncclAllReduce(from, sum, count, ncclType(c.type), op, comm, stream), comm);
+    allReduce(c.axes, src, scratch.get(), count, c.type, c.reduction, stream);
     moveBox(plans.at(id).window, stream, scratch.get(), dst, c.type);
   } else {
     exchange(c, plans.at(id), stream, src, dst);
@@ -226,6 +252,7 @@ public:
     try {
       for (const Axes &axes : axesOf(manifest))
         join(axes, contexts, seconds);
+      small = OneShotWorld::make(manifest, contexts, firstRank, host, transport);
     } catch (...) {
       for (auto &rank : ranks)
         rank->abort();
@@ -237,8 +264,13 @@ public:
       rank->destroy();
   }
 
+  void leave() override {
+    if (small)
+      small->peers.leave();
+  }
+
   std::unique_ptr<Collectives> collectives(int rank, const DeviceContext &) override {
-    return std::make_unique<NcclCollectives>(manifest, rank, ranks[size_t(rank - firstRank)]);
+    return std::make_unique<NcclCollectives>(manifest, rank, ranks[size_t(rank - firstRank)], small.get());
   }
 
 private:
@@ -261,14 +293,6 @@ private:
     return ids;
   }
 
-  template <typename F> void forRank(size_t i, F join) {
-    try {
-      join();
-    } catch (const Error &e) {
-      throw Error("rank " + std::to_string(firstRank + int(i)) + ": " + e.what());
-    }
-  }
-
   // In a group: does not wait for the others.
   void begin(size_t i, const Axes &axes, const DeviceContext &context, const std::map<std::vector<int>, NcclId> &ids) {
     const int rank = firstRank + int(i);
@@ -276,7 +300,7 @@ private:
     const auto me = int(std::find(group.begin(), group.end(), rank) - group.begin());
     NcclConfig config;
     NcclComm comm = nullptr;
-    forRank(i, [&] {
+    forRank(firstRank + int(i), [&] {
       context.makeCurrent();
       const int code = nccl().ncclCommInitRankConfig(&comm, int(group.size()), ids.at(group), me, &config);
       if (comm)
@@ -303,7 +327,7 @@ private:
     requireAgreement(transport, errorOf([&] { beginAll(axes, contexts, ids); }));
     const auto deadline = Clock::now() + std::chrono::duration<double>(seconds);
     for (size_t i = 0; i < ranks.size(); ++i)
-      forRank(i, [&] {
+      forRank(firstRank + int(i), [&] {
         while (!ranks[i]->ready()) {
           if (Clock::now() > deadline)
             throw Error("NCCL: not all ranks have come after " + std::to_string(int64_t(seconds + 0.999)) + " s");
@@ -317,6 +341,7 @@ private:
   Communicator *const host;
   const tp_transport *const transport;
   std::vector<std::shared_ptr<Communicators>> ranks;
+  std::unique_ptr<OneShotWorld> small;
 };
 
 } // namespace

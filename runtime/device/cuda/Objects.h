@@ -43,8 +43,10 @@ DeviceBuffer makeDeviceBuffer(int64_t bytes, const char *what); // of at least o
 HostBuffer makeHostBuffer(int64_t bytes);
 OwnedStream makeStream();
 OwnedEvent makeEvent();
-// A buffer with this content; waits for the copy.
+OwnedEvent makeTimedEvent(); // for cuEventElapsedTime
+// Buffers with content, which they wait for.
 DeviceBuffer makeDeviceCopy(const void *data, int64_t bytes, const char *what);
+DeviceBuffer makeZeroedBuffer(int64_t bytes, const char *what);
 // Whether all work of the stream is done. Throws Error when some has failed.
 bool isIdle(Stream stream);
 

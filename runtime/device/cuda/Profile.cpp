@@ -12,12 +12,6 @@ std::unique_ptr<Profile> Profile::wanted(int rank) {
   return path && *path && rank == 0 ? std::unique_ptr<Profile>(new Profile(path)) : nullptr;
 }
 
-static OwnedEvent makeTimedEvent() {
-  Event event = nullptr;
-  TP_CUDA(cuEventCreate, &event, 0);
-  return OwnedEvent(event);
-}
-
 Profile::Piece &Profile::next(std::string what) {
   if (used == pieces.size())
     pieces.push_back({"", makeTimedEvent(), makeTimedEvent()});
@@ -50,8 +44,19 @@ void Profile::collect(const Entry &entry, bool first) {
   write();
 }
 
+static nlohmann::ordered_json jsonOf(const Crossover &of) {
+  nlohmann::ordered_json json{{"axes", of.axes}, {"ranks", of.ranks}, {"bytes", of.bytes}};
+  auto &measured = json["measured"] = nlohmann::ordered_json::array();
+  for (const Crossover::Sample &s : of.samples)
+    measured.push_back({{"bytes", s.bytes}, {"one_shot_microseconds", s.oneShot}, {"nccl_microseconds", s.nccl}});
+  return json;
+}
+
 void Profile::write() const {
-  auto json = nlohmann::ordered_json::array();
+  auto json = nlohmann::ordered_json{{"one_shot", nlohmann::ordered_json::array()},
+                                     {"entries", nlohmann::ordered_json::array()}};
+  for (const Crossover &of : crossovers)
+    json["one_shot"].push_back(jsonOf(of));
   for (const auto &[key, work] : times) {
     auto list = nlohmann::ordered_json::array();
     for (const auto &[what, sum] : work)
@@ -59,7 +64,7 @@ void Profile::write() const {
                       {"count", sum.count},
                       {"microseconds", sum.microseconds},
                       {"least_microseconds", sum.least}});
-    json.push_back({{"entry", key.first}, {"rows", key.second}, {"calls", calls.at(key)}, {"work", list}});
+    json["entries"].push_back({{"entry", key.first}, {"rows", key.second}, {"calls", calls.at(key)}, {"work", list}});
   }
   std::ofstream out(path, std::ios::trunc);
   out << json.dump(1) << "\n";

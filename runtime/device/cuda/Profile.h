@@ -2,8 +2,7 @@
 #ifndef TP_RT_CUDAPROFILE_H
 #define TP_RT_CUDAPROFILE_H
 
-#include "core/Manifest.h"
-#include "device/cuda/Objects.h"
+#include "device/cuda/Collectives.h"
 
 #include <map>
 #include <memory>
@@ -26,6 +25,8 @@ public:
     enqueue();
     TP_CUDA(cuEventRecord, piece.end.get(), stream);
   }
+  // What the file says of the collectives.
+  void setCrossovers(std::vector<Crossover> all) { crossovers = std::move(all); }
   // Behind a call of `entry`: waits for what was enqueued, keeps the times unless it is the entry's first call, in
   // which libraries make their plans, and writes the file.
   void collect(const Entry &entry, bool first);
@@ -48,6 +49,7 @@ private:
   const std::string path;
   std::vector<Piece> pieces; // [0, used) since the last collect
   size_t used = 0;
+  std::vector<Crossover> crossovers;
   std::map<Key, int64_t> calls;
   std::map<Key, std::map<std::string, Times>> times;
 };

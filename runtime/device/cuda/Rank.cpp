@@ -235,16 +235,16 @@ void RankDevice::wait(const char *what) {
 }
 
 void RankDevice::clearState() {
+  if (!std::exchange(prepared, true)) {
+    collectives->prepare(streams[TP_CUDA_COMPUTE].get(), [this](const std::function<bool()> &done) {
+      waitFor(entered ? entered->name.c_str() : "setting up collectives", done);
+    });
+    if (profile)
+      profile->setCrossovers(collectives->crossovers());
+  }
   if (manifest.stateBytes > 0)
     TP_CUDA(cuMemsetD8Async, state.get(), 0, size_t(manifest.stateBytes), streams[TP_CUDA_COMPUTE].get());
   wait("clearing the cache");
-}
-
-void RankDevice::load(const MappedFile &file, const Progress &progress) {
-  upload(file, progress);
-  collectives->prepare(streams[TP_CUDA_COMPUTE].get(), [this](const std::function<bool()> &done) {
-    waitFor(entered ? entered->name.c_str() : "setting up collectives", done);
-  });
 }
 
 // Two staging buffers in turn: one is filled from the file while the other is on its way.

@@ -27,8 +27,9 @@ public:
 
   // All of the following are called by the rank's own thread and throw Error, RankError or Stopped.
   void makeCurrent() const { context.makeCurrent(); }
-  // Brings the weights to the GPU and makes the collectives ready; all ranks do it together.
-  void load(const MappedFile &weights, const Progress &progress);
+  void upload(const MappedFile &weights, const Progress &progress);
+  // Before texts of their own. The first time it makes the collectives ready, all ranks together: only now is it known
+  // that none has failed.
   void clearState();
   // Runs an entry with the inputs in host(); `outputs`: brings its outputs there.
   void run(const Entry &entry, bool outputs);
@@ -50,7 +51,6 @@ private:
     std::vector<int64_t> collectives;
   };
 
-  void upload(const MappedFile &weights, const Progress &progress);
   void placeHostMemory();
   void installCallbacks();
   template <typename F> static void guarded(tp_cuda_frame *frame, F enqueue) noexcept;
@@ -72,6 +72,7 @@ private:
   std::unique_ptr<Profile> profile;
   const bool graphs; // TP_CUDA_GRAPHS=0, or a profile: none
   std::unique_ptr<Collectives> collectives;
+  bool prepared = false; // the collectives are
   DeviceBuffer weights, state, arena;
   HostBuffer pinned;
   OwnedStream streams[TP_CUDA_STREAMS];

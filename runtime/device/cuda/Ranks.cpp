@@ -31,15 +31,6 @@ private:
   const Manifest &manifest;
 };
 
-// What fails while a rank is set up names it.
-template <typename F> void forRank(int rank, F setUp) {
-  try {
-    setUp();
-  } catch (const Error &e) {
-    throw Error("rank " + std::to_string(rank) + ": " + e.what());
-  }
-}
-
 } // namespace
 
 bool Ranks::prepare(const Manifest &manifest, int first, int count, const tp_transport *transport) {
@@ -65,7 +56,8 @@ bool Ranks::prepare(const Manifest &manifest, int first, int count, const tp_tra
 }
 
 Ranks::Ranks(const Package &package, int first, int count, Communicator *host, const tp_transport *transport,
-             WaitPolicy policy, const Fault &fault) {
+             WaitPolicy policy, const Fault &fault)
+    : fault(fault) {
   const Manifest &manifest = package.manifest();
   bool local = false;
   requireAgreement(transport, errorOf([&] { local = prepare(manifest, first, count, transport); }));
@@ -89,6 +81,11 @@ Ranks::Ranks(const Package &package, int first, int count, Communicator *host, c
 
 Ranks::~Ranks() {
   ranks.clear();
+  try {
+    if (!fault.raised())
+      world->leave();
+  } catch (...) { // NOLINT(bugprone-empty-catch): another rank ended; this one's work is done
+  }
   world.reset();
 }
 

@@ -19,6 +19,7 @@ private:
   // Chooses the GPUs and sees that they can run the package; true: the ranks share one.
   bool prepare(const Manifest &manifest, int first, int count, const tp_transport *transport);
 
+  const Fault &fault;
   std::vector<std::unique_ptr<DeviceContext>> contexts; // by local rank
   std::unique_ptr<World> world;
   std::vector<std::unique_ptr<RankDevice>> ranks;

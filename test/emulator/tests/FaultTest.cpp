@@ -20,7 +20,11 @@ namespace {
 struct Scenario {
   int ranks, devices;
   std::string package; // empty: the toy one
-  std::string describe() const { return std::to_string(ranks) + " ranks on " + std::to_string(devices) + " devices"; }
+  bool oneShot = true; // false: NCCL carries small messages too
+  std::string describe() const {
+    return std::to_string(ranks) + " ranks on " + std::to_string(devices) + " devices" +
+           (oneShot ? "" : ", NCCL alone");
+  }
 };
 
 int numberOf(const char *variable, int otherwise) {
@@ -31,9 +35,9 @@ int numberOf(const char *variable, int otherwise) {
 std::vector<Scenario> scenarios() {
   const char *package = std::getenv("TP_FAULT_PACKAGE");
   if (!package)
-    return {{1, 1, ""}, {2, 1, ""}, {2, 2, ""}, {3, 1, ""}, {3, 3, ""}};
+    return {{1, 1, ""}, {2, 1, ""}, {2, 2, ""}, {2, 2, "", false}, {3, 1, ""}, {3, 3, ""}, {3, 3, "", false}};
   const int ranks = numberOf("TP_FAULT_RANKS", 1);
-  return {{ranks, 1, package}, {ranks, ranks, package}};
+  return {{ranks, 1, package}, {ranks, ranks, package}, {ranks, ranks, package, false}};
 }
 
 // Calls that release, or come before that: a failure of one may not be reported.
@@ -62,6 +66,7 @@ protected:
     setenv("TP_CUDA_SHARE", "1", 1);
     setenv("TP_EMU_DEVICES", std::to_string(GetParam().devices).c_str(), 1);
     setenv("TP_TIMEOUT", "20", 1);
+    GetParam().oneShot ? unsetenv("TP_CUDA_ONE_SHOT") : setenv("TP_CUDA_ONE_SHOT", "0", 1);
     folder = compiled;
     if (compiled.empty()) {
       folder = std::filesystem::temp_directory_path() / ("tp-fault-test-" + std::to_string(getpid()));
@@ -133,7 +138,9 @@ protected:
     if (!ofProcess(name))
       EXPECT_EQ(error.rfind("rank ", 0), 0u) << error;
     if (isCollective(name))
-      EXPECT_TRUE(std::regex_search(error, std::regex("\\((layer|decode|prefill)\\w*: (toy|tp\\.|func\\.)"))) << error;
+      EXPECT_TRUE(std::regex_search(
+          error, std::regex("\\((layer|decode|prefill)\\w*: (toy|tp\\.|func\\.)|measuring collectives over tp: ")))
+          << error;
   }
 
   std::string folder;
@@ -155,7 +162,8 @@ TEST_P(Faults, EachCallMayFail) {
 }
 
 INSTANTIATE_TEST_SUITE_P(, Faults, testing::ValuesIn(scenarios()), [](const auto &info) {
-  return std::to_string(info.param.ranks) + "RanksOn" + std::to_string(info.param.devices);
+  return std::to_string(info.param.ranks) + "RanksOn" + std::to_string(info.param.devices) +
+         (info.param.oneShot ? "" : "NcclAlone");
 });
 
 } // namespace

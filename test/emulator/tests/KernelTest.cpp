@@ -1,5 +1,6 @@
 // Kernels on the emulated device: what they compute, and that planted errors are found and named.
 #include "Block.h"
+#include "Device.h"
 #include "Kernels.h"
 #include "Timeline.h"
 
@@ -13,8 +14,8 @@ namespace {
 constexpr uint64_t capacity = uint64_t(1) << 30;
 
 struct Buffer {
-  explicit Buffer(uint64_t bytes, bool fill = true)
-      : address(Memory::get().allocate(0, bytes, capacity)), bytes(bytes) {
+  explicit Buffer(uint64_t bytes, bool fill = true, int device = 0)
+      : address(Memory::get().allocate(device, bytes, capacity)), bytes(bytes) {
     if (fill)
       std::memset(Memory::get().states(address), Memory::written, bytes);
   }
@@ -59,6 +60,17 @@ TEST_F(Kernels, Elementwise) {
   EXPECT_EQ(run("exp2_all", {4, 1, 1}, {32, 1, 1}, {x.address, y.address, 100}), "");
   for (int i = 0; i < 100; ++i)
     EXPECT_FLOAT_EQ(y.as<float>()[i], std::exp2(float(i) / 10));
+}
+
+TEST_F(Kernels, MemoryOfAnotherDevice) {
+  Buffer x(4, true, 1), y(4, false);
+  *x.as<float>() = 1;
+  auto find = [&] { return run("exp2_all", {1, 1, 1}, {1, 1, 1}, {x.address, y.address, 1}); };
+  expectProblem(find(), {"uses memory of device 1, which device 0 has no access to"});
+  Emulator::get().peers[0][1] = true;
+  EXPECT_EQ(find(), "");
+  EXPECT_EQ(*y.as<float>(), 2);
+  Emulator::get().peers[0][1] = false;
 }
 
 TEST_F(Kernels, WarpAndBlockReduction) {

@@ -9,6 +9,13 @@ namespace {
 
 using namespace rt::cuda;
 
+// What a call comes to that may go on in the background.
+int settled(NcclComm comm, int code) {
+  while (code == ncclInProgress)
+    nccl().ncclCommGetAsyncError(comm, &code);
+  return code;
+}
+
 // A rank of a test: its device and its communicator.
 struct Rank {
   int rank;
@@ -19,12 +26,7 @@ struct Rank {
     NcclConfig config;
     EXPECT_EQ(settled(nccl().ncclCommInitRankConfig(&comm, ranks, id, rank, &config)), 0);
   }
-  // What a call comes to that may go on in the background.
-  int settled(int code) {
-    while (code == ncclInProgress)
-      nccl().ncclCommGetAsyncError(comm, &code);
-    return code;
-  }
+  int settled(int code) const { return emu::settled(comm, code); }
   void end(bool abort) {
     if (abort)
       nccl().ncclCommAbort(comm);
@@ -171,17 +173,28 @@ TEST_F(Nccl, ASendThatNobodyReceives) {
                   nccl().ncclSend(from, 8, ncclTypeF32, 1, comm, s);
                 nccl().ncclRecv(to, 8, ncclTypeF32, rank, comm, s);
                 nccl().ncclSend(from, 8, ncclTypeF32, rank, comm, s);
-                return nccl().ncclGroupEnd();
+                settled(comm, nccl().ncclGroupEnd());
+                return nccl().ncclAllReduce(from, to, 8, ncclTypeF32, ncclReduceSum, comm, s);
               }),
               {"NCCL: rank 0 has send of 8 f32, peer 1, which nobody receives"});
 }
 
+TEST_F(Nccl, AReceiveThatNobodySends) {
+  expectError(oneCall([](int rank, void *from, void *to, NcclComm comm, Stream s) {
+                if (rank)
+                  settled(comm, nccl().ncclRecv(to, 8, ncclTypeF32, 0, comm, s));
+                return nccl().ncclAllReduce(from, to, 8, ncclTypeF32, ncclReduceSum, comm, s);
+              }),
+              {"rank 1 has recv of 8 f32, peer 0, but that rank has all_reduce of 8 f32, sum"});
+}
+
 TEST_F(Nccl, AReceiveOfAnotherSize) {
   expectError(oneCall([](int rank, void *from, void *to, NcclComm comm, Stream s) {
-                return rank ? nccl().ncclRecv(to, 9, ncclTypeF32, 0, comm, s)
-                            : nccl().ncclSend(from, 8, ncclTypeF32, 1, comm, s);
+                settled(comm, rank ? nccl().ncclRecv(to, 9, ncclTypeF32, 0, comm, s)
+                                   : nccl().ncclSend(from, 8, ncclTypeF32, 1, comm, s));
+                return nccl().ncclAllReduce(from, to, 8, ncclTypeF32, ncclReduceSum, comm, s);
               }),
-              {"rank 1 has recv of 9 f32, peer 0, but that rank sends send of 8 f32, peer 1"});
+              {"rank 1 has recv of 9 f32, peer 0, but that rank has send of 8 f32, peer 1"});
 }
 
 TEST_F(Nccl, MemoryIsChecked) {

@@ -100,6 +100,32 @@ TEST_F(TpRunGpu, AGpuPerRank) {
   EXPECT_EQ(err, "");
 }
 
+// Which of two ways collectives go: the one that fails is not taken.
+TEST_F(TpRunGpu, SmallMessagesGoThroughPeersMemory) {
+  const std::string noNccl = " TP_EMU_FAULT='ncclAllReduce 1 0'", small = "TP_CUDA_ONE_SHOT=4096";
+  run("TP_EMU_DEVICES=2 " + small + noNccl);
+  expectTokens();
+  mpirun({(small + noNccl).c_str(), (small + noNccl).c_str()});
+  expectTokens();
+  launch({(small + noNccl).c_str(), (small + noNccl).c_str()});
+  expectTokens();
+  for (const char *otherwise : {"TP_CUDA_ONE_SHOT=0", "TP_CUDA_ONE_SHOT=100", "TP_EMU_PEERS=0"}) {
+    run("TP_EMU_DEVICES=2 " + std::string(otherwise) + noNccl);
+    expectError("all_reduce (layer_1: toy features), call 1 in prefill_token: ncclAllReduce: ");
+    run("TP_EMU_DEVICES=2 " + std::string(otherwise));
+    expectTokens();
+    mpirun({otherwise, otherwise});
+    expectTokens();
+  }
+}
+
+TEST_F(TpRunGpu, ALimitOfSmallMessagesThatIsNone) {
+  for (const char *text : {"x", "-1", "1k", ""}) {
+    run("TP_EMU_DEVICES=2 TP_CUDA_ONE_SHOT=" + std::string(text));
+    expectError("TP_CUDA_ONE_SHOT: expected a number of bytes, found '" + std::string(text) + "'");
+  }
+}
+
 TEST_F(TpRunGpu, RanksShareAGpu) {
   run("TP_CUDA_SHARE=1");
   expectTokens();
@@ -138,8 +164,9 @@ TEST_F(TpRunGpu, AsTorchrunStartsThemWithErrors) {
 
 // The line names the rank whose call failed, and all processes end.
 TEST_F(TpRunGpu, AFaultInOneProcess) {
-  for (const char *call : {"cuDeviceGetName 1 0", "cuMemAlloc 2 1", "ncclCommInitRankConfig 1 0", "cuLaunchKernel 9 2",
-                           "cuStreamQuery 4 4", "ncclAllReduce 3 0", "cublasLtMatmul 2 1", "cuGraphLaunch 1 0"}) {
+  for (const char *call : {"cuDeviceGetName 1 0", "cuMemAlloc 2 1", "ncclCommInitRankConfig 1 0", "cuLaunchKernel 30 2",
+                           "cuIpcGetMemHandle 1 0", "cuIpcOpenMemHandle 1 2", "cuStreamQuery 4 4", "ncclAllReduce 3 0",
+                           "cublasLtMatmul 2 1", "cuGraphLaunch 1 0"}) {
     const std::string plan = "TP_EMU_FAULT='" + std::string(call) + "'";
     mpirun({"TP_X=0", plan.c_str()});
     EXPECT_NE(code, 0) << call;
@@ -163,8 +190,8 @@ TEST_F(TpRunGpu, ProgressIsShown) {
 TEST_F(TpRunGpu, HelpNamesTheVariables) {
   ASSERT_EQ(std::system((TP_RUN_BINARY " --help >" + folder + "/out").c_str()), 0);
   const std::string help = textOf(folder + "/out");
-  for (const char *name :
-       {"CUDA_VISIBLE_DEVICES", "TP_CUDA_SHARE", "TP_CUDA_GRAPHS", "TP_CUDA_LIBRARIES", "TP_PROGRESS"})
+  for (const char *name : {"CUDA_VISIBLE_DEVICES", "TP_CUDA_SHARE", "TP_CUDA_ONE_SHOT", "TP_CUDA_GRAPHS",
+                           "TP_CUDA_LIBRARIES", "TP_PROGRESS"})
     EXPECT_NE(help.find(name), std::string::npos) << name;
 }
 
@@ -260,7 +287,7 @@ TEST_F(TpRunGpu, AnEventThatTheManifestLacks) {
 
 TEST_F(TpRunGpu, AGatherThatDoesNotWaitIsNamed) {
   fs::copy_file(TP_TOY_CUDA_RACE_BEFORE, package + "/program.so", fs::copy_options::overwrite_existing);
-  run("TP_EMU_DEVICES=2");
+  run("TP_EMU_DEVICES=2 TP_CUDA_ONE_SHOT=0");
   expectError("kernel 'tp_move', block (0,0,0), thread (0,0,0), IR line ");
   expectError("with a missing stream dependency: not ordered after kernel 'toy_slice' (stream ");
 }

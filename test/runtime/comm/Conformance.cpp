@@ -1,15 +1,14 @@
 // One suite for all communicators: every kind, type and group, even and uneven, against the reference, to the bit.
 // Alone it runs ranks as threads, 1 to 8; under mpirun ranks as processes, as many as were started.
+#include "comm/Cases.h"
 #include "comm/Harness.h"
-#include "comm/Reference.h"
 #include "comm/Transport.h"
 
 #include <gtest/gtest.h>
 
 #include <algorithm>
-#include <cstring>
+#include <atomic>
 #include <numeric>
-#include <random>
 
 namespace tp::rt::test {
 namespace {
@@ -19,119 +18,22 @@ class Conformance : public testing::TestWithParam<std::pair<int, int>> {
 protected:
   int ranks() const { return GetParam().first; }
   int threads() const { return GetParam().second; }
-  std::mt19937 random{20240};
-  int64_t pick(int64_t low, int64_t high) { return std::uniform_int_distribution<int64_t>(low, high)(random); }
-
-  Manifest mesh(std::vector<int64_t> sizes) {
-    Manifest manifest;
-    manifest.ranks = ranks();
-    const char *names[] = {"a", "b", "c"};
-    for (size_t i = 0; i < sizes.size(); ++i)
-      manifest.mesh.push_back({names[i], sizes[i]});
-    return manifest;
-  }
-  // Every way to write the ranks as a product of up to three sizes above 1.
-  std::vector<Manifest> meshes() {
-    std::vector<Manifest> all{mesh({ranks()})};
-    for (int64_t a = 2; a < ranks(); ++a)
-      if (ranks() % a == 0) {
-        all.push_back(mesh({a, ranks() / a}));
-        for (int64_t b = 2; b < ranks() / a; ++b)
-          if (ranks() / a % b == 0)
-            all.push_back(mesh({a, b, ranks() / a / b}));
-      }
-    return all;
-  }
-  // Every list of axes without repetition, in every order.
-  static std::vector<std::vector<std::string>> axesOf(const Manifest &manifest) {
-    std::vector<std::vector<std::string>> all{{}};
-    for (size_t i = 0; i < all.size(); ++i)
-      for (const Axis &axis : manifest.mesh)
-        if (auto list = all[i]; std::find(list.begin(), list.end(), axis.name) == list.end()) {
-          list.push_back(axis.name);
-          all.push_back(list);
-        }
-    return all;
-  }
-
-  // Windows in any order, some empty, that cover `global`.
-  Windows windows(int64_t n, int64_t global) {
-    Windows w{global, 0, std::vector<int64_t>(size_t(n)), std::vector<int64_t>(size_t(n))};
-    std::vector<int64_t> cuts{0, global}, order(static_cast<size_t>(n));
-    for (int64_t i = 1; i < n; ++i)
-      cuts.push_back(pick(0, global));
-    std::sort(cuts.begin(), cuts.end());
-    std::iota(order.begin(), order.end(), 0);
-    std::shuffle(order.begin(), order.end(), random);
-    for (int64_t i = 0; i < n; ++i) {
-      w.starts[size_t(order[size_t(i)])] = cuts[size_t(i)];
-      w.lengths[size_t(order[size_t(i)])] = cuts[size_t(i) + 1] - cuts[size_t(i)];
-    }
-    w.local = *std::max_element(w.lengths.begin(), w.lengths.end()) + pick(0, 2);
-    return w;
-  }
-
-  Collective make(CollectiveKind kind, ElementType type, int64_t groupSize) {
-    Collective c;
-    c.kind = kind;
-    c.type = type;
-    c.origin = "test";
-    c.reduction = pick(0, 2) ? Reduction::sum : Reduction::max;
-    c.count = pick(0, 11) ? pick(0, 700) : 20000; // the last is beyond what goes in one exchange
-    c.outer = pick(1, 3);
-    c.inner = pick(1, 70);
-    c.windows = windows(groupSize, pick(0, 20));
-    for (int64_t i = 0; i < groupSize; ++i)
-      c.source.push_back(pick(-1, groupSize - 1));
-    c.split = windows(groupSize, pick(1, 9));
-    c.concat = windows(groupSize, pick(1, 9));
-    c.shape.resize(size_t(pick(2, 4)));
-    for (int64_t &size : c.shape)
-      size = pick(1, 4);
-    c.splitDim = pick(0, int64_t(c.shape.size()) - 1);
-    c.concatDim = (c.splitDim + pick(1, int64_t(c.shape.size()) - 1)) % int64_t(c.shape.size());
-    c.shape[size_t(c.splitDim)] = c.split.global;
-    c.shape[size_t(c.concatDim)] = c.concat.local;
-    return c;
-  }
-
-  // Values with sums that depend on their order; the same on every process.
-  static Bytes source(const Collective &c, int64_t id, int rank) {
-    std::mt19937 values(uint32_t(id * 1000 + rank));
-    Bytes bytes(size_t(sourceElements(c) * bytesOf(c.type)));
-    for (size_t at = 0; at < bytes.size(); at += size_t(bytesOf(c.type))) {
-      float value = std::normal_distribution<float>(0, 1)(values) * (values() % 8 == 0 ? 1e4f : 1.0f);
-      auto integer = int32_t(values());
-      auto bits = std::bit_cast<uint32_t>(value);
-      uint16_t top = uint16_t(bits >> 16);
-      if (c.type == ElementType::f32)
-        std::memcpy(&bytes[at], &value, 4);
-      else if (c.type == ElementType::i32)
-        std::memcpy(&bytes[at], &(integer /= 64), 4);
-      else
-        std::memcpy(&bytes[at], &top, 2);
-    }
-    return bytes;
-  }
+  Cases cases;
+  Manifest oneAxis() const { return mesh({ranks()}); }
 
   struct Buffers {
     Bytes src, dst;
   };
   // What every rank of this process works on: dst is full of noise, and has a guard behind its end.
   Buffers buffers(const Collective &c, int64_t id, int rank) {
-    Buffers b{source(c, id, rank), Bytes(size_t(resultElements(c) * bytesOf(c.type)) + 64, char(0xa5))};
+    Buffers b{sourceOf(c, id, rank), Bytes(size_t(resultElements(c) * bytesOf(c.type)) + 64, char(0xa5))};
     b.src.reserve(1); // never a null pointer
     return b;
   }
 
   void expectReference(const Manifest &manifest, int64_t id, int rank, const Bytes &dst) {
     const Collective &c = manifest.collectives[size_t(id)];
-    auto members = manifest.group(c.axes, rank);
-    std::vector<Bytes> sources;
-    for (int member : members)
-      sources.push_back(source(c, id, member));
-    int64_t me = std::find(members.begin(), members.end(), rank) - members.begin();
-    Bytes expected = reference(c, sources, me);
+    const Bytes expected = resultOf(manifest, id, rank);
     ASSERT_EQ(dst.size(), expected.size() + 64);
     EXPECT_TRUE(std::equal(expected.begin(), expected.end(), dst.begin()))
         << "rank " << rank << ", collective " << id << ": " << nameOf(c.kind) << ", type " << int(c.type);
@@ -167,10 +69,10 @@ protected:
   }
 
   void checkKind(CollectiveKind kind) {
-    for (Manifest &manifest : meshes()) {
+    for (Manifest &manifest : meshes(ranks())) {
       for (const auto &axes : axesOf(manifest))
         for (auto type : {ElementType::f32, ElementType::bf16, ElementType::i32}) {
-          Collective c = make(kind, type, manifest.groupSize(axes));
+          Collective c = cases.make(kind, type, manifest.groupSize(axes));
           c.axes = axes;
           manifest.collectives.push_back(c);
         }
@@ -187,14 +89,14 @@ TEST_P(Conformance, Permute) { checkKind(CollectiveKind::permute); }
 
 TEST_P(Conformance, AllReduceInPlaceOfAnySize) {
   for (int64_t count : {0, 1, 31, 32, 33, 1000, 8192, 8193, 100003}) {
-    Manifest manifest = mesh({ranks()});
+    Manifest manifest = oneAxis();
     Collective c;
     c.axes = {"a"};
     c.count = count;
     manifest.collectives = {c};
     std::vector<Bytes> data(static_cast<size_t>(ranks()));
     for (int rank : ranksHere()) {
-      data[size_t(rank)] = source(c, 0, rank);
+      data[size_t(rank)] = sourceOf(c, 0, rank);
       data[size_t(rank)].resize(size_t(count) * 4 + 64, char(0xa5));
     }
     ASSERT_EQ(runRanks(manifest, {threads()},
@@ -210,13 +112,13 @@ TEST_P(Conformance, AllReduceInPlaceOfAnySize) {
 
 // Collectives of every kind meet at once, and give what they give one by one.
 TEST_P(Conformance, SeveralAtOnce) {
-  for (Manifest &manifest : meshes())
+  for (Manifest &manifest : meshes(ranks()))
     for (const auto &axes : axesOf(manifest)) {
       manifest.collectives.clear();
       for (auto kind : {CollectiveKind::allReduce, CollectiveKind::reduceScatter, CollectiveKind::allGather,
                         CollectiveKind::allReduce, CollectiveKind::permute, CollectiveKind::allToAll}) {
         auto type = manifest.collectives.size() % 2 ? ElementType::f32 : ElementType::bf16;
-        manifest.collectives.push_back(make(kind, type, manifest.groupSize(axes)));
+        manifest.collectives.push_back(cases.make(kind, type, manifest.groupSize(axes)));
         manifest.collectives.back().axes = axes;
       }
       manifest.collectives[3].count = 20000; // in slices
@@ -240,7 +142,7 @@ TEST_P(Conformance, SeveralAtOnce) {
 
 // A source may be written by any thread until its own call, and may be overwritten as soon as any call returns.
 TEST_P(Conformance, SourcesAreFreeAfterReturn) {
-  Manifest manifest = mesh({ranks()});
+  Manifest manifest = oneAxis();
   Collective c;
   c.axes = {"a"};
   c.type = ElementType::i32;
@@ -265,7 +167,7 @@ TEST_P(Conformance, SourcesAreFreeAfterReturn) {
 }
 
 TEST_P(Conformance, BroadcastFromEveryRank) {
-  Manifest manifest = mesh({ranks()});
+  Manifest manifest = oneAxis();
   std::atomic<int> wrong{0};
   std::string failure = runRanks(manifest, {threads()}, [&](Communicator &comm, int thread) {
     if (thread != 0)
