@@ -21,6 +21,14 @@ SPEC = {
     "intermediate": 96,
     "tied": True,
 }
+# Sizes that no vector, warp or tile divides.
+ODD_SHAPES = (
+    {"vocab": 131, "hidden": 96, "heads": 3, "kv_heads": 1, "head_dim": 32, "intermediate": 160},
+    {"vocab": 257, "hidden": 72, "heads": 3, "kv_heads": 3, "head_dim": 24, "intermediate": 100},
+    {"vocab": 1001, "hidden": 80, "heads": 5, "kv_heads": 1, "head_dim": 16, "intermediate": 136},
+    {"vocab": 97, "hidden": 256, "heads": 2, "kv_heads": 2, "head_dim": 128, "intermediate": 352},
+    {"vocab": 103, "hidden": 6, "heads": 1, "kv_heads": 1, "head_dim": 6, "intermediate": 10},
+)
 TYPES = ("F32", "F16", "BF16", "Q8_0", "Q4_0", "Q4_1")
 
 
