@@ -1,6 +1,7 @@
 #include "tp/Dialect/LayerStack.h"
 
-#include "llvm/ADT/StringExtras.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
 
 using namespace tp;
 
@@ -31,4 +32,14 @@ std::optional<LayerStack> LayerStack::between(llvm::StringRef first, llvm::Strin
 
 std::string LayerStack::str() const {
   return before + "{" + std::to_string(first) + ".." + std::to_string(first + count - 1) + "}" + after;
+}
+
+bool tp::takesLayer(mlir::Operation *op) {
+  return mlir::isa<mlir::tensor::ExtractSliceOp>(op) && mlir::isa<mlir::scf::ForOp>(op->getParentOp());
+}
+
+mlir::Value tp::stackOf(mlir::Value value) {
+  while (auto slice = value.getDefiningOp<mlir::tensor::ExtractSliceOp>())
+    value = slice.getSource();
+  return value;
 }

@@ -66,7 +66,7 @@ void tp::shardWeights(ModuleOp module, const std::vector<std::pair<std::string, 
         if (!name || !isMeant(glob, name))
           continue;
         matched = true;
-        bool isStack = name.getValue().contains('{');
+        const bool isStack = LayerStack::parse(name).has_value();
         auto type = cast<RankedTensorType>(function.getArgumentTypes()[i]);
         if (isStack)
           type = type.clone(type.getShape().drop_front());

@@ -1,5 +1,6 @@
 // A function from its type to its end: what its arguments are, and how its ops are computed.
 #include "FunctionPartitioner.h"
+#include "tp/Dialect/LayerStack.h"
 
 using namespace mlir;
 using namespace tp;
@@ -99,9 +100,7 @@ void FunctionPartitioner::recordGlobalTypes(func::FuncOp local) {
 }
 
 bool FunctionPartitioner::isWeight(Value value) {
-  if (auto slice = value.getDefiningOp<tensor::ExtractSliceOp>()) // a layer's part of a stack
-    return isWeight(slice.getSource());
-  auto argument = dyn_cast<BlockArgument>(value);
+  auto argument = dyn_cast<BlockArgument>(stackOf(value));
   if (!argument || argument.getOwner() != &function.getBody().front())
     return false;
   if (function.getArgAttr(argument.getArgNumber(), kParameter))
@@ -153,7 +152,7 @@ void FunctionPartitioner::choose() {
     }
     // A layer's part is cut from a stack of weights as that lies there, and then brought to its sharding: the other way
     // round, all layers would be moved or copied at once.
-    if (isa<tensor::ExtractSliceOp>(op) && isa<scf::ForOp>(op->getParentOp()) && isWeight(op->getOperand(0)))
+    if (takesLayer(op) && isWeight(op->getOperand(0)))
       present.shardings.back() = Sharding::whole(present.types.back().getRank());
     decisionOf[op] = decisions.size();
     decisions.push_back({op, std::move(*rule), std::move(present)});

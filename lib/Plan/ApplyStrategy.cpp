@@ -1,10 +1,10 @@
 // Known strategies, as annotations on what layers read. Propagation does the rest.
+#include "tp/Dialect/LayerStack.h"
 #include "tp/Pipelines/Passes.h"
 #include "tp/Sharding/MeshLookup.h"
 #include "tp/Sharding/Sharding.h"
 
 #include "mlir/Dialect/Func/IR/FuncOps.h"
-#include "mlir/Dialect/Tensor/IR/Tensor.h"
 
 namespace tp {
 #define GEN_PASS_DEF_APPLYSTRATEGY
@@ -62,10 +62,7 @@ struct ApplyStrategy : tp::impl::ApplyStrategyBase<ApplyStrategy> {
     WalkResult walk = getOperation().walk([&](func::CallOp call) {
       if (call.getCallee() != function.getName())
         return WalkResult::advance();
-      Value operand = call.getOperand(number);
-      if (auto slice = operand.getDefiningOp<tensor::ExtractSliceOp>()) // a layer's part of a stack
-        operand = slice.getSource();
-      auto passed = dyn_cast<BlockArgument>(operand);
+      auto passed = dyn_cast<BlockArgument>(stackOf(call.getOperand(number)));
       auto caller = call->getParentOfType<func::FuncOp>();
       return passed && passed.getOwner()->getParentOp() == caller && caller.getArgAttr(passed.getArgNumber(), kSharding)
                  ? WalkResult::interrupt()

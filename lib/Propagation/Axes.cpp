@@ -3,6 +3,7 @@
 // Example, tp.linear x [b, s, k], w [n, k] -> y [b, s, n] with w = [{"tp"}, {}]: factor n has "tp" from w, so y's last
 // dimension gains it; the op that reads y sees it in the next round.
 #include "Axes.h"
+#include "tp/Dialect/LayerStack.h"
 
 #include <numeric>
 
@@ -32,7 +33,7 @@ void AxisPropagation::holdInputs() {
   for (const Edge &edge : graph.edges)
     for (auto [i, node] : llvm::enumerate(edge.nodes)) {
       ++reads[node];
-      if (i >= edge.operands || edge.identity || edge.takesLayer())
+      if (i >= edge.operands || edge.identity || takesLayer(edge.op))
         others.set(node);
     }
   held.resize(graph.nodes.size());

@@ -7,6 +7,7 @@
 // trial that moves the fewest bytes for the work it saves stays; every contraction has its turn, so how far a trial
 // reaches does not count.
 #include "Propagate.h"
+#include "tp/Dialect/LayerStack.h"
 
 using namespace mlir;
 using namespace tp;
@@ -46,7 +47,7 @@ private:
     return false;
   }
 
-  static bool handsOn(const Edge &edge) { return isa<func::CallOp, func::ReturnOp>(edge.op) || edge.takesLayer(); }
+  static bool handsOn(const Edge &edge) { return isa<func::CallOp, func::ReturnOp>(edge.op) || takesLayer(edge.op); }
 
   // Arguments that one op reads, and their reshapes and transposes. What is handed on is an argument where all that
   // comes there are arguments.

@@ -31,10 +31,6 @@ struct Edge {
   bool identity = false; // between a value and what it is passed to
 
   const TensorFactors &tensor(unsigned i) const { return i < operands ? rule.operands[i] : rule.results[i - operands]; }
-  // A loop over layers takes one layer's part of a stack.
-  bool takesLayer() const {
-    return mlir::isa<mlir::tensor::ExtractSliceOp>(op) && mlir::isa<mlir::scf::ForOp>(op->getParentOp());
-  }
 };
 
 class Graph {

@@ -1,8 +1,8 @@
-// The name of a stacked parameter or state, which holds the tensors of several layers along its dimension 0.
+// Stacked parameters and states, which hold the tensors of several layers along their dimension 0.
 #ifndef TP_DIALECT_LAYERSTACK_H
 #define TP_DIALECT_LAYERSTACK_H
 
-#include "llvm/ADT/StringRef.h"
+#include "mlir/IR/Value.h"
 #include <optional>
 #include <string>
 
@@ -22,6 +22,11 @@ struct LayerStack {
   std::string nameOf(int64_t index) const { return before + std::to_string(first + index) + after; }
   std::string str() const;
 };
+
+// Whether a loop over layers takes one layer's part of a stack here.
+bool takesLayer(mlir::Operation *op);
+// The stack that this is a part of, or itself.
+mlir::Value stackOf(mlir::Value value);
 
 } // namespace tp
 
