@@ -196,6 +196,7 @@ OTHER_FAMILIES = [
     (mixtral, "mixtral", "tp=3", []),
     (mixtral, "mixtral", "ep=3,tp=2", ["--batch", 3]),
     (mixtral, "mixtral_even", "ep=2", ["--strategy", "sequence"]),
+    (mixtral, "mixtral_tiles", "ep=2,tp=2", ["--dtype", "bf16"]), # tensor cores
     (mixtral, "qwen3_moe", "tp=2", []),
     (t5, "t5_relu", "tp=2", []),
     (t5, "t5_gated", "tp=3", ["--strategy", "sequence"]),
@@ -208,11 +209,12 @@ def check_other_family(suite, family, name, mesh, flags):
     source = suite.scratch / "inputs" / name
     if not source.exists():
         family.write(name, source)
-    both = Both(suite, source, name, "--mesh", mesh, "--dtype", "f32", "--max-seq", 32, *flags)
+    bf16 = "bf16" in flags
+    both = Both(suite, source, name, "--mesh", mesh, "--max-seq", 64 if bf16 else 32, *([] if bf16 else ["--dtype", "f32"]), *flags)
     prompt = [5, 17, 31, 1, 9, 33, 2, 8, 12, 19, 3, 25, 7, 30, 11, 4, 22, 6]
     if family is not xlnet:
         both.tokens(prompt, 1, "--ignore-eos")
-    both.logits(prompt, 1, 1e-3)
+    both.logits(prompt * (3 if bf16 else 1), 1, 5e-2 if bf16 else 1e-3)
 
 
 def test_families(suite):

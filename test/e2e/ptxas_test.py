@@ -130,7 +130,7 @@ def main():
         random_gguf.write(odd)
         for weights in ("bf16", "f32"):
             suite.check(f"random {weights} tp=3", check_model, suite, ptxas, None, odd, weights, 3)
-        for family, name in ((mixtral, "mixtral"), (mixtral, "mixtral_even"), (t5, "t5_gated"), (xlnet, "xlnet_wide")):
+        for family, name in ((mixtral, "mixtral"), (mixtral, "mixtral_even"), (mixtral, "mixtral_tiles"), (t5, "t5_gated"), (xlnet, "xlnet_wide")):
             source = suite.scratch / name
             family.write(name, source)
             suite.check(f"{name} bf16 tp=2", check_model, suite, ptxas, None, source, "bf16", 2)

@@ -57,8 +57,9 @@ Lane &currentLane() { return *current; }
 
 Block::Block(Launch &launch, Dim3 index)
     : launch(launch), index(index), lanes(takeLanes(size_t(launch.block[0]) * launch.block[1] * launch.block[2])),
-      sharedMemory(launch.kernel->staticShared + launch.sharedBytes), touches(sharedMemory.size()),
-      warps((lanes.size() + 31) / 32), alive(lanes.size()) {
+      lines((launch.kernel->staticShared + launch.sharedBytes + sizeof(Line) - 1) / sizeof(Line)),
+      sharedMemory(reinterpret_cast<char *>(lines.data()), launch.kernel->staticShared + launch.sharedBytes),
+      touches(sharedMemory.size()), warps((lanes.size() + 31) / 32), alive(lanes.size()) {
   if (lanes.size() % 32)
     warps.back().blocked = ~0u << lanes.size() % 32;
   for (uint32_t i = 0; i < lanes.size(); ++i) {

@@ -10,6 +10,7 @@
 #include <array>
 #include <deque>
 #include <memory>
+#include <span>
 #include <vector>
 
 namespace tp::emu {
@@ -132,9 +133,13 @@ private:
   const Lane *owner(uint16_t plusOne) const { return plusOne == 0xffff ? nullptr : &lanes[plusOne - 1u]; }
 
   const Dim3 index;
-  std::vector<Lane> lanes;  // taken from a block that has ended, where there is one
-  std::deque<Lane *> ready; // those of a warp that has met come first: their stacks are warm
-  std::vector<char> sharedMemory;
+  std::vector<Lane> lanes;   // taken from a block that has ended, where there is one
+  std::deque<Lane *> ready;  // those of a warp that has met come first: their stacks are warm
+  struct alignas(128) Line { // as a GPU aligns it
+    char bytes[128];
+  };
+  std::vector<Line> lines;
+  std::span<char> sharedMemory; // in `lines`
   std::vector<Touch> touches;
   std::vector<Warp> warps;
   uint32_t epoch = 1;          // counts barriers

@@ -14,6 +14,7 @@ BASE = random_llama.BASE | {"tied": False, "experts": 5, "per_token": 2, "interm
 MODELS = {
     "mixtral": {},
     "mixtral_even": {"experts": 8, "intermediate": 32, "per_token": 3},
+    "mixtral_tiles": {"hidden": 64, "intermediate": 192, "experts": 4},
     "qwen3_moe": {"experts": 7, "per_token": 3, "normalised": False, "intermediate": 21},
 }
 NAMES = {

@@ -1,15 +1,10 @@
-// Attention for many query rows on a bf16 cache: matrix products on tensor cores (mma.sync m16n8k16, sums in f32) and
-// an online softmax between them, so that scores never leave registers.
+// Attention for many query rows on a bf16 cache: matrix products on tensor cores (Mma.h) and an online softmax between
+// them, so that scores never leave registers.
 //
-// A block has kRows virtual rows of a key head, a warp 16 of them; keys come in blocks of kKeys through shared memory,
-// rows padded by 16 bytes so that eight of them lie in different banks. In a product a lane (group = lane / 4, place =
-// lane % 4) holds rows group and group + 8, columns 2 place and 2 place + 1 of every 8. The weights of a block, rounded
-// to bf16, are the next product's left side as they lie.
+// A block has kRows virtual rows of a key head, a warp 16 of them; keys come in blocks of kKeys through shared memory.
+// The weights of a block, rounded to bf16, are the next product's left side as they lie.
 #include "Attention.h"
-
-#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
-#include "mlir/Dialect/LLVMIR/NVVMDialect.h"
-#include "mlir/Dialect/NVGPU/IR/NVGPUDialect.h"
+#include "Mma.h"
 
 #include <cmath>
 
@@ -18,8 +13,6 @@ using namespace mlir;
 namespace tp::cuda {
 
 static constexpr int64_t kRows = 64, kKeys = 64, kWarps = kRows / 16, kThreads = kWarps * kWarp;
-static constexpr int64_t kPadding = 8; // elements behind a row in shared memory
-static constexpr int64_t kPiece = 8;   // elements that a thread copies at a time
 static constexpr double kNone = -1e30; // a maximum of nothing
 
 namespace {
@@ -45,8 +38,6 @@ private:
   void softmax(SmallVector<Value> &scores, State &state);
   void addValues(ArrayRef<Value> weights, State &state);
   void store(AttentionTile &tile, State &state);
-  SmallVector<Value> fragment(Value memory, Value row, Value column, bool transpose);
-  void multiply(ArrayRef<Value> a, ArrayRef<Value> b, MutableArrayRef<Value> c);
   Value pack(Value x, Value y);
   Value row(int64_t which) { return b->add(b->add(b->mul(b->warp, 16), group), which * 8); }
   static SmallVector<Value> flatten(const State &state);
@@ -56,7 +47,7 @@ private:
   int64_t size;
   GpuBuilder *b = nullptr;
   Value group, place;                // of the lane
-  Value keys, values;                // shared, [kKeys, size + kPadding]
+  Value keys, values;                // shared, [kKeys, size + kMmaPadding]
   SmallVector<SmallVector<Value>> q; // fragments of the query rows, one for every 16 columns
 };
 
@@ -72,27 +63,6 @@ State MmaAttention::unflatten(ValueRange values) {
   return {{values[0], values[1]}, {values[2], values[3]}, SmallVector<Value>(values.drop_front(4))};
 }
 
-// Four 8x8 matrices; the lane's address is row `row` of one of them.
-SmallVector<Value> MmaAttention::fragment(Value memory, Value row, Value column, bool transpose) {
-  auto type = VectorType::get({4, 2}, b->getBF16Type());
-  Value loaded = nvgpu::LdMatrixOp::create(*b, type, memory, ValueRange{row, column}, transpose, 4);
-  SmallVector<Value> words;
-  for (int64_t i = 0; i < 4; ++i) {
-    Value pair = vector::ExtractOp::create(*b, loaded, ArrayRef<int64_t>(i));
-    words.push_back(b->extract(vector::BitCastOp::create(*b, VectorType::get({1}, b->getI32Type()), pair), 0));
-  }
-  return words;
-}
-
-void MmaAttention::multiply(ArrayRef<Value> left, ArrayRef<Value> right, MutableArrayRef<Value> c) {
-  auto type = LLVM::LLVMStructType::getLiteral(b->getContext(), SmallVector<Type>(4, b->getF32Type()));
-  auto bf16 = NVVM::MMATypes::bf16;
-  Value result = NVVM::MmaOp::create(*b, type, left, right, c, ArrayRef<int64_t>{16, 8, 16}, std::nullopt, std::nullopt,
-                                     std::array{bf16, bf16}, std::array{NVVM::MMALayout::row, NVVM::MMALayout::col});
-  for (int64_t i = 0; i < 4; ++i)
-    c[i] = LLVM::ExtractValueOp::create(*b, result, i);
-}
-
 Value MmaAttention::pack(Value x, Value y) {
   Value wide = vector::FromElementsOp::create(*b, b->floats(2), ValueRange{x, y});
   Value narrow = arith::TruncFOp::create(*b, VectorType::get({2}, b->getBF16Type()), wide);
@@ -104,15 +74,15 @@ void MmaAttention::loadQuery(AttentionTile &tile) {
   tile.loadQuery(keys, 1);
   Value at = b->add(b->mul(b->warp, 16), b->rem(b->lane, 16));
   for (int64_t column = 0; column < size; column += 16)
-    q.push_back(fragment(keys, at, b->add(b->mul(b->div(b->lane, 16), 8), column), false));
+    q.push_back(loadFragment(*b, keys, at, b->add(b->mul(b->div(b->lane, 16), 8), column), false));
 }
 
 void MmaAttention::copyTile(AttentionTile &tile, Value from, Value to, Value first) {
-  int64_t pieces = size / kPiece;
-  auto type = VectorType::get({kPiece}, b->getBF16Type());
+  int64_t pieces = size / kMmaPiece;
+  auto type = VectorType::get({kMmaPiece}, b->getBF16Type());
   for (int64_t i = 0; i < ceilDiv(kKeys * pieces, kThreads); ++i) {
     Value item = b->add(b->tid, i * kThreads), key = b->div(item, pieces),
-          column = b->mul(b->rem(item, pieces), kPiece);
+          column = b->mul(b->rem(item, pieces), kMmaPiece);
     // A key beyond the end is the last one again: no row sees it.
     Value t = b->min(b->add(first, key), b->index(shape.positions - 1));
     auto align = llvm::MaybeAlign(kVectorBytes);
@@ -135,10 +105,10 @@ SmallVector<Value> MmaAttention::scores() {
   Value line = b->rem(b->lane, 8), matrix = b->mul(b->div(b->lane, 8), 8);
   for (int64_t n = 0; n < kKeys / 8; ++n)
     for (int64_t column = 0; column < size; column += 32) {
-      SmallVector<Value> right = fragment(keys, b->add(line, n * 8), b->add(matrix, column), false);
+      SmallVector<Value> right = loadFragment(*b, keys, b->add(line, n * 8), b->add(matrix, column), false);
       auto c = MutableArrayRef<Value>(all).slice(n * 4, 4);
-      multiply(q[column / 16], ArrayRef<Value>(right).take_front(2), c);
-      multiply(q[column / 16 + 1], ArrayRef<Value>(right).drop_front(2), c);
+      multiplyFragments(*b, q[column / 16], ArrayRef<Value>(right).take_front(2), c);
+      multiplyFragments(*b, q[column / 16 + 1], ArrayRef<Value>(right).drop_front(2), c);
     }
   return all;
 }
@@ -190,10 +160,10 @@ void MmaAttention::addValues(ArrayRef<Value> weights, State &state) {
     ArrayRef<Value> w = weights.slice(k * 8, 8);
     SmallVector<Value> left = {pack(w[0], w[1]), pack(w[2], w[3]), pack(w[4], w[5]), pack(w[6], w[7])};
     for (int64_t column = 0; column < size; column += 16) {
-      SmallVector<Value> right = fragment(values, b->add(line, k * 16), b->add(half, column), true);
+      SmallVector<Value> right = loadFragment(*b, values, b->add(line, k * 16), b->add(half, column), true);
       auto sums = MutableArrayRef<Value>(state.sums).slice(column / 8 * 4, 8);
-      multiply(left, ArrayRef<Value>(right).take_front(2), sums.take_front(4));
-      multiply(left, ArrayRef<Value>(right).drop_front(2), sums.drop_front(4));
+      multiplyFragments(*b, left, ArrayRef<Value>(right).take_front(2), sums.take_front(4));
+      multiplyFragments(*b, left, ArrayRef<Value>(right).drop_front(2), sums.drop_front(4));
     }
   }
 }
@@ -222,8 +192,8 @@ void MmaAttention::emit(Launches &launches) {
   GpuKernel kernel = launches.begin("mma", {shape.batches * shape.keyHeads * tiles}, kThreads);
   b = &kernel.b;
   group = b->div(b->lane, 4), place = b->rem(b->lane, 4);
-  keys = b->shared({kKeys, size + kPadding}, b->getBF16Type());
-  values = b->shared({kKeys, size + kPadding}, b->getBF16Type());
+  keys = b->shared({kKeys, size + kMmaPadding}, b->getBF16Type());
+  values = b->shared({kKeys, size + kMmaPadding}, b->getBF16Type());
   AttentionTile tile(kernel, shape, kRows, b->block());
   loadQuery(tile);
   auto [from, end] = tile.range();

@@ -1,9 +1,4 @@
-// Products with the matrices of the experts that rows have chosen. A warp computes a column of the result: expert by
-// expert, the rows that chose it a tile at a time; its lanes run through K together, as in Gemv.cpp. An expert that
-// nobody chose is passed over, so its weights are not read.
-//
-// Which rows chose an expert is listed by a launch of its own, except where there is one row.
-#include "GpuKernels.h"
+#include "Experts.h"
 
 #include "mlir/Dialect/Math/IR/Math.h"
 
@@ -11,62 +6,14 @@ using namespace mlir;
 
 namespace tp::cuda {
 
-namespace {
-
-class ExpertsKernel {
-public:
-  // `weights`: tensors [experts, n, k] each; `gates`: [..., experts].
-  ExpertsKernel(Launches &launches, Value gates, ArrayRef<Value> weights, Value input);
-  virtual ~ExpertsKernel() = default;
-  void run();
-
-protected:
-  virtual Grid grid() const = 0;
-  // All experts of this warp's column.
-  virtual void computeColumn() = 0;
-  // Row of the input that goes with row `row` of the result.
-  virtual Value inputRow(Value row) = 0;
-  // The column's element of a row; `sums`: of each of the weights. The same lane has it for every expert.
-  virtual void finish(Value row, ArrayRef<Value> sums) = 0;
-
-  void computeExpert();
-  Value gate(Value row) { return b->loadScalar(gates, {row, expert}); }
-  Value isChosen(Value row);
-  void forOwnRows(llvm::function_ref<void(Value)> body) { b->loop(b->lane, b->index(rows), kWarp, body); }
-  int64_t columnBlocks() const { return ceilDiv(n, kWarps); }
-
-  static constexpr int64_t kWarps = 4, kTileRows = 16;
-
-  int64_t experts, n, k, rows;
-  GpuKernel *g = nullptr;
-  GpuBuilder *b = nullptr;
-  Value expert, column; // at hand
-
-private:
-  void listRows();
-  void begin(StringRef suffix, Grid grid, llvm::function_ref<void()> body);
-  Value count();
-  Value chosenRow(Value place);
-  void tile(Value from, Value end);
-  void step(Value at, ArrayRef<Value> sources, SmallVector<Value> &sums);
-  SmallVector<Value> products(ArrayRef<Value> sources);
-
-  Launches &launches;
-  Value gatesTensor, inputTensor;
-  SmallVector<Value> weights; // tensors
-  Value gates, input;         // memory: [rows, experts], [., k]
-  int64_t lanes, tileRows;
-};
-
-} // namespace
-
 ExpertsKernel::ExpertsKernel(Launches &launches, Value gates, ArrayRef<Value> weights, Value input)
     : launches(launches), gatesTensor(gates), inputTensor(input), weights(weights) {
   ArrayRef<int64_t> shape = cpu::shapeOf(weights.front());
   experts = shape[0], n = shape[1], k = shape[2];
   rows = cpu::elementsOf(gates) / experts;
   lanes = std::min(vectorLanes(k, cpu::elementOf(input)), vectorLanes(k, cpu::elementOf(weights.front())));
-  tileRows = std::min(rows, kTileRows);
+  tensorCores = fitsTensorCores();
+  tileRows = tensorCores ? kMmaRows : std::min(rows, kTileRows);
 }
 
 void ExpertsKernel::begin(StringRef suffix, Grid grid, llvm::function_ref<void()> body) {
@@ -146,7 +93,8 @@ SmallVector<Value> ExpertsKernel::products(ArrayRef<Value> sources) {
   return sums;
 }
 
-void ExpertsKernel::tile(Value from, Value end) {
+// A warp has a column of the tile.
+void ExpertsKernel::warpTile(Value from, Value end) {
   SmallVector<Value> targets, sources;
   for (int64_t r = 0; r < tileRows; ++r) {
     // Behind the last row: that one again.
@@ -167,7 +115,18 @@ void ExpertsKernel::tile(Value from, Value end) {
 // The rows that chose `expert`.
 void ExpertsKernel::computeExpert() {
   Value end = count();
-  b->loop(b->index(0), end, tileRows, [&](Value from) { tile(from, end); });
+  b->loop(b->index(0), end, tileRows, [&](Value from) { tensorCores ? mmaTile(from, end) : warpTile(from, end); });
+}
+
+void ExpertsKernel::forOwnElements(llvm::function_ref<void(Value)> body) {
+  if (!tensorCores)
+    return b->loop(b->lane, b->index(rows), kWarp, body);
+  Value first = column;
+  b->loop(b->tid, b->index(rows * kMmaColumns), b->threads, [&](Value item) {
+    column = b->add(first, b->rem(item, kMmaColumns));
+    b->when(b->less(column, b->index(n)), [&] { body(b->div(item, kMmaColumns)); });
+  });
+  column = first;
 }
 
 void ExpertsKernel::run() {
@@ -179,15 +138,20 @@ void ExpertsKernel::run() {
   begin("", grid(), [&] {
     int64_t inputs = cpu::elementsOf(inputTensor) / k;
     input = b->reshape(g->kernel.input(inputTensor), {inputs, k});
+    if (tensorCores) {
+      beginTensorCores();
+      column = b->mul(b->block(), kMmaColumns);
+      return computeColumns();
+    }
     column = b->add(b->mul(b->block(), kWarps), b->warp);
     // Whole warps: shuffles within.
-    b->when(b->less(column, b->index(n)), [&] { computeColumn(); });
+    b->when(b->less(column, b->index(n)), [&] { computeColumns(); });
   });
 }
 
 namespace {
 
-// A block has an expert and four columns.
+// A block has an expert and some columns.
 class UpKernel : public ExpertsKernel {
 public:
   UpKernel(Launches &launches, ExpertUpOp op, ArrayRef<Value> weights)
@@ -198,11 +162,11 @@ private:
   Value inputRow(Value row) override { return row; }
   Value output() { return b->reshape(g->kernel.output(op.getResult()), {rows, experts, n}); }
 
-  void computeColumn() override {
+  void computeColumns() override {
     expert = b->block(gpu::Dimension::y);
     Value memory = output();
     // Zeros for the rows that did not choose it.
-    forOwnRows([&](Value row) {
+    forOwnElements([&](Value row) {
       b->when(isChosen(row), [] {}, [&] { b->storeScalar(b->number(0), memory, {row, expert, column}); });
     });
     computeExpert();
@@ -218,7 +182,7 @@ private:
   ExpertUpOp op;
 };
 
-// A block has four columns, and adds up the experts.
+// A block has some columns, and adds up the experts.
 class DownKernel : public ExpertsKernel {
 public:
   DownKernel(Launches &launches, ExpertDownOp op)
@@ -229,9 +193,9 @@ private:
   Value inputRow(Value row) override { return b->add(b->mul(row, experts), expert); }
   Value output() { return b->reshape(g->kernel.output(op.getResult()), {rows, n}); }
 
-  void computeColumn() override {
+  void computeColumns() override {
     Value memory = output();
-    forOwnRows([&](Value row) { b->storeScalar(b->number(0), memory, {row, column}); });
+    forOwnElements([&](Value row) { b->storeScalar(b->number(0), memory, {row, column}); });
     b->loop(b->index(0), b->index(experts), 1, [&](Value i) {
       expert = i;
       computeExpert();
