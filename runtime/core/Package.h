@@ -27,11 +27,11 @@ public:
   // The rank's own weight file and no other.
   MappedFile mapWeights(int64_t rank) const;
   std::string path(const std::string &name) const { return folder + "/" + name; }
+  const std::string folder;
 
 private:
   void checkFiles() const;
   void loadProgram();
-  std::string folder;
   Manifest parsed;
   std::unique_ptr<SharedObject> program;
   void *symbolOf(const Entry &entry) const { return symbols[size_t(&entry - parsed.entries.data())]; }

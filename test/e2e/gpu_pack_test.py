@@ -22,7 +22,7 @@ def check_pack(suite, pack):
     result = run_pack(suite, pack)
     expect(result.returncode == 0, f"expected all to pass, found:\n{result.stdout}{result.stderr}")
     lines = result.stdout.splitlines()
-    expect(lines[-1] == "9 passed, 0 failed", f"expected '9 passed, 0 failed', found '{lines[-1]}'")
+    expect(lines[-1] == "24 passed, 0 failed", f"expected '24 passed, 0 failed', found '{lines[-1]}'")
     pieces = [line for line in lines if line.startswith("| speed-small | decode_token, 1 | ")]
     for words in ("| kernel_rms_norm | 5 | - |", "| kernel_top_pairs | 1 | - |"):
         expect(any(words in piece for piece in pieces), f"expected '{words}' in a row, found:\n" + "\n".join(pieces))
@@ -41,14 +41,15 @@ def check_two_gpus(suite, pack):
 
 def check_wrong(suite, pack):
     """Another token and a logit that is no number were expected of the first case."""
-    description, logits = pack / "pack.json", pack / "expected" / "bf16-tp2.npy"
+    description, logits, data = pack / "pack.json", pack / "expected" / "bf16-tp2.npy", pack / "kernels" / "gpu-experts-mma" / "data.bin"
     content = json.loads(description.read_text())
     content["cases"][0]["texts"][0]["tokens"][-1] += "0"
     description.write_text(json.dumps(content))
     logits.write_bytes(logits.read_bytes()[:-4] + b"\xff\xff\xff\x7f")
+    data.write_bytes(data.read_bytes()[:-4] + b"\0\0\0\x42")
     result = run_pack(suite, pack, "--no-speed")
     expect(result.returncode == 1, f"expected exit status 1, found {result.returncode}")
-    for words in ("FAIL bf16-tp2: tokens", "FAIL bf16-tp2: logits: 1 of", "4 passed, 2 failed"):
+    for words in ("FAIL bf16-tp2: tokens", "FAIL bf16-tp2: logits: 1 of", "FAIL kernels of gpu-experts-mma: ", "few, rank 0, y[591]: expected 32", "18 passed, 3 failed"):
         expect(words in result.stdout, f"expected '{words}', found:\n{result.stdout}")
 
 

@@ -60,16 +60,28 @@ class Pack:
         common.run_ok([self.tool("tp-compile"), model, "-o", package, *flags])
 
     def carry_runtime(self):
-        """tp-run and the libraries beside libc that it wants."""
+        """tp-run, tp-gpu-kernels and the libraries beside libc that they want."""
         for folder in ("bin", "lib"):
             (self.out / folder).mkdir()
         shutil.copy(self.tool("tp-run"), self.out / "bin")
+        shutil.copy(self.tool("tp-gpu-kernels"), self.out / "bin")
         for script in ("run", "beside_torch.py"):
             shutil.copy(ROOT / "test" / "gpu" / script, self.out)
-        wanted = subprocess.run(["ldd", self.tool("tp-run")], check=True, capture_output=True, text=True).stdout
+        wanted = subprocess.run(["ldd", self.tool("tp-run"), self.tool("tp-gpu-kernels")], check=True, capture_output=True, text=True).stdout
         for name, path in re.findall(r"(\S+) => (/\S+)", wanted):
             if not re.match(r"lib(c|m|dl|rt|pthread)\.so", name):
                 shutil.copy(path, self.out / "lib" / name)
+
+    def carry_kernels(self):
+        """What tests compare with the interpreter on the host, for every sort of kernel and odd sizes."""
+        for source in sorted((ROOT / "test").glob("*/*.mlir")):
+            if found := re.search(r"RUN: tp-gpu-check %s(?: --tolerance (\S+))?\n", source.read_text()):
+                case = self.out / "kernels" / f"{source.parent.name.lower()}-{source.stem}"
+                tolerance = ["--tolerance", found[1]] if found[1] else []
+                common.run_ok([self.tool("tp-gpu-check"), source, *tolerance, "--save", case])
+                if not self.options.emulated:
+                    for ir in case.glob("*.ll"):
+                        ir.unlink()
 
     def add_case(self, name, model, ranks, dtype, prompt, tolerance, generates=True, positions=256):
         """A model for GPUs, and what the CPU target says for it; no logits without a tolerance."""
@@ -113,6 +125,7 @@ class Pack:
 
     def fill(self):
         self.carry_runtime()
+        self.carry_kernels()
         small = self.options.emulated
         self.add_llama("bf16-tp2", 2, "bf16", SHORT)
         self.add_llama("odd0-f32-tp1", 1, "f32", SHORT if small else LONG, **random_gguf.ODD_SHAPES[0])

@@ -71,10 +71,11 @@ Choice chooseModule(const CudaTarget &target, int arch) {
   return choice;
 }
 
-KernelTable::KernelTable(const Package &package, const DeviceContext &context) : target(*package.manifest().cuda) {
+KernelTable::KernelTable(const CudaTarget &target, const std::string &folder, const DeviceContext &context)
+    : target(target) {
   const Choice choice = chooseModule(target, context.arch);
   const CudaModule &m = target.modules[choice.module];
-  const std::string path = package.path(choice.cubin ? *m.cubin : m.ptx);
+  const std::string path = folder + "/" + (choice.cubin ? *m.cubin : m.ptx);
   module = loadModule(readImage(path).c_str(), path); // a string ends in the zero that PTX needs
   for (const CudaKernel &kernel : target.kernels) {
     Function function = functionOf(module, kernel.name);

@@ -2,7 +2,6 @@
 #ifndef TP_RT_CUDAKERNELS_H
 #define TP_RT_CUDAKERNELS_H
 
-#include "core/Package.h"
 #include "device/cuda/Context.h"
 
 namespace tp::rt::cuda {
@@ -21,7 +20,8 @@ Choice chooseModule(const CudaTarget &target, int arch);
 
 class KernelTable {
 public:
-  KernelTable(const Package &package, const DeviceContext &context);
+  // `folder` has the target's modules.
+  KernelTable(const CudaTarget &target, const std::string &folder, const DeviceContext &context);
   // `args`: 8 bytes each, as many as the manifest says.
   std::string name(int32_t kernel) const;
   void launch(Stream stream, int32_t kernel, const int32_t grid[3], const int32_t block[3], int32_t sharedBytes,

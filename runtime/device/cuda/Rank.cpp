@@ -43,7 +43,7 @@ RankDevice::RankDevice(const Package &package, int rank, const DeviceContext &co
     stream = makeStream();
   for (int64_t i = 0; i < target.events; ++i)
     events.push_back(makeEvent());
-  kernels = std::make_unique<KernelTable>(package, context);
+  kernels = std::make_unique<KernelTable>(target, package.folder, context);
   gemms = std::make_unique<GemmTable>(target);
   placeHostMemory();
   installCallbacks();

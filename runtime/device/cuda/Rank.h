@@ -3,6 +3,7 @@
 #define TP_RT_CUDARANK_H
 
 #include "core/Barrier.h"
+#include "core/Package.h"
 #include "device/cuda/Collectives.h"
 #include "device/cuda/Gemms.h"
 #include "device/cuda/Kernels.h"

@@ -80,6 +80,8 @@ int Check::runThreads(const cpu::Entry &entry, int64_t rank, int threads, ArrayR
   auto &state = stateMemory[{rank, threads}];
   if (!state)
     state = std::make_unique<Aligned>(program.stateBytes);
+  if (observer)
+    observer(entry, rank, arena.data, expected);
   runner(entry, {weights->data, state->data, arena.data, rank, threads});
   int wrong = 0;
   size_t next = 0;

@@ -33,15 +33,18 @@ struct Memory {
   int threads;
 };
 using Runner = std::function<void(const cpu::Entry &, const Memory &)>;
+// What an entry is called with and must give: the arena with its inputs, and its outputs in their order.
+using Observer = std::function<void(const cpu::Entry &, int64_t rank, const char *arena, llvm::ArrayRef<RankValue>)>;
 
 class Check {
 public:
   Check(mlir::ModuleOp module, const cpu::CpuProgram &program, Runner runner, std::vector<int> threadCounts,
-        double tolerance)
+        double tolerance, Observer observer = {})
       : module(module), program(program), runner(std::move(runner)), threadCounts(std::move(threadCounts)),
-        tolerance(tolerance), interpreter(module) {}
+        tolerance(tolerance), observer(std::move(observer)), interpreter(module) {}
   // Number of mismatches.
   int run();
+  const char *weightBytes() const { return weights->data; } // all of them, when it has run
 
 private:
   RankValue makeInput(mlir::func::FuncOp function, unsigned i);
@@ -55,6 +58,7 @@ private:
   Runner runner;
   std::vector<int> threadCounts;
   double tolerance;
+  Observer observer;
   Interpreter interpreter;
   std::mt19937 random{7};
   std::map<std::string, RankValue> parameters, states, inputs;

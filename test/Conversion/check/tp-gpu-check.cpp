@@ -1,5 +1,7 @@
 // tp-gpu-check FILE.mlir: compiles a local program for GPUs, runs its kernels on the host (HostKernels.h) and compares
-// it with the interpreter; see Check.h. Option: --tolerance T (absolute plus relative, default 1e-5).
+// it with the interpreter; see Check.h. Options: --tolerance T (absolute plus relative, default 1e-5); --save FOLDER
+// keeps it for a GPU (CaseWriter.h).
+#include "CaseWriter.h"
 #include "HostKernels.h"
 
 #include "mlir/InitAllDialects.h"
@@ -12,10 +14,13 @@ using namespace tp;
 
 static llvm::cl::opt<std::string> path(llvm::cl::Positional, llvm::cl::Required);
 static llvm::cl::opt<double> toleranceOption("tolerance", llvm::cl::init(1e-5));
+static llvm::cl::opt<std::string> saveOption("save");
 
 int main(int argc, char **argv) {
   llvm::cl::ParseCommandLineOptions(argc, argv, "compares programs for GPUs with the interpreter\n");
-  double tolerance = toleranceOption; // out of reach of the linker, which resets all of LLVM's options
+  // Out of reach of the linker, which resets all of LLVM's options.
+  const double tolerance = toleranceOption;
+  const std::string save = saveOption;
   DialectRegistry registry;
   registerAllDialects(registry);
   registerAllExtensions(registry);
@@ -25,7 +30,9 @@ int main(int argc, char **argv) {
   if (!module)
     return 1;
   cuda::CudaOptions options;
-  options.archs = {"sm_80"}, options.kernelIr = true, options.ptxas = "none";
+  options.kernelIr = true, options.ptxas = "none";
+  if (save.empty())
+    options.archs = {"sm_80"};
   auto program = cuda::compileForCuda(*module, options);
   if (failed(program))
     return 1;
@@ -35,7 +42,16 @@ int main(int argc, char **argv) {
   }
   check::HostKernels kernels(*program);
   auto runner = [&](const cpu::Entry &entry, const check::Memory &memory) { kernels.run(entry, memory); };
-  int wrong = check::Check(*module, program->host, runner, {1}, tolerance).run();
+  check::CaseWriter writer(*program);
+  auto observer = [&](const cpu::Entry &entry, int64_t rank, const char *arena, ArrayRef<RankValue> expected) {
+    writer.add(entry, rank, arena, expected);
+  };
+  check::Check check(*module, program->host, runner, {1}, tolerance, observer);
+  int wrong = check.run();
+  if (!save.empty() && !writer.write(save, check.weightBytes(), tolerance)) {
+    llvm::errs() << "tp-gpu-check: error: cannot write to '" << save << "'\n";
+    return 2;
+  }
   llvm::outs() << (wrong ? "differs\n" : "agrees\n");
   return wrong != 0;
 }
