@@ -10,7 +10,7 @@ import numpy as np
 # first: it makes test/reference importable
 import bad_input_test as bad_input
 from bad_input_test import check_compile, expect_error
-from common import Suite, compile_model, expect, expect_close, expect_tokens, parse_ids, read_logits, run, run_ok
+from common import Suite, compile_model, expect, expect_close, expect_tokens, mpi_command, mpi_environment, parse_ids, read_logits, run, run_ok
 
 import hf_files
 import llama
@@ -102,6 +102,22 @@ def test_random(suite, model):
             suite.check(title, check_random, suite, model, ranks, devices, dtype)
 
 
+def check_processes(suite, model):
+    """A process and a GPU for each of four ranks, in groups over two axes: small messages through the GPUs' memory, the
+    others by NCCL."""
+    both = Both(suite, model, "processes", "--mesh", "dp=2,tp=2", "--batch", 2, "--max-seq", 64, "--dtype", "f32")
+    prompt, flags = [5, 17, 42, 1, 9, 33, 2, 8], ["--ignore-eos", "--prompt-ids", "7,70"]
+    expected = parse_ids(run_ok(command(suite, both.cpu, prompt, *flags), TIMEOUT).stdout)
+    meeting = suite.scratch / "meeting"
+    meeting.mkdir()
+    for one_shot in ("0", "300", "1000000"):
+        more = {"TP_CUDA_ONE_SHOT": one_shot, "TP_EMU_NCCL": str(meeting)}
+        env = mpi_environment() | environment(suite, both.gpu, 4, **more)
+        found = parse_ids(run_ok([*mpi_command(4), *command(suite, both.gpu, prompt, *flags)], TIMEOUT, env=env).stdout)
+        expect_tokens(found, expected, f"tokens, TP_CUDA_ONE_SHOT={one_shot}")
+    expect(not list(meeting.iterdir()), f"expected that nothing is left, found {list(meeting.iterdir())}")
+
+
 def check_odd(suite, shape, ranks, dtype):
     model = suite.scratch / "inputs" / "odd.gguf"
     random_gguf.write(model, **random_gguf.ODD_SHAPES[shape])
@@ -109,6 +125,10 @@ def check_odd(suite, shape, ranks, dtype):
     prompt = [1 + i * 37 % 95 for i in range(41)]
     # The largest of many logits of these in bf16 is off by 0.25 on CPUs, too.
     both.logits(prompt, 1, 1e-3 if dtype == "f32" else 0.3)
+
+
+def test_processes(suite, model):
+    suite.check("dp=2,tp=2, a process each", check_processes, suite, model)
 
 
 def test_odd(suite):
@@ -364,6 +384,7 @@ def main():
         test_faults(suite, model)
         test_no_nvidia_software(suite)
         test_random(suite, model)
+        test_processes(suite, model)
         test_odd(suite)
         test_sampling(suite)
         test_overlap(suite, model)
