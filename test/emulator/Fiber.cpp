@@ -1,6 +1,7 @@
 #include "Fiber.h"
 
-#include <new>
+#include <cstdio>
+#include <cstdlib>
 #include <sys/mman.h>
 
 // Saves the callee-saved registers and the stack of the caller in *save, and goes on where `to` was saved.
@@ -36,16 +37,41 @@ tp_emu_begin:
 
 namespace tp::emu {
 
-constexpr size_t page = 4096;
+constexpr size_t stacksTogether = 64;
+constexpr size_t page = 4096, pagesOfStack = fiberStack / page;
+
+struct FiberStacks {
+  FiberStacks() {
+    memory = mmap(nullptr, stacksTogether * fiberStack, PROT_READ | PROT_WRITE,
+                  MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (memory == MAP_FAILED) {
+      std::fprintf(stderr, "emulated device: cannot map stacks for a block's threads\n");
+      std::abort();
+    }
+    madvise(memory, stacksTogether * fiberStack, MADV_NOHUGEPAGE); // page by page
+  }
+  ~FiberStacks() {
+    unsigned char resident[stacksTogether * pagesOfStack];
+    if (mincore(memory, stacksTogether * fiberStack, resident) == 0)
+      for (size_t i = 0; i < stacksTogether; ++i)
+        if (resident[i * pagesOfStack] & 1) { // its last page was used
+          std::fprintf(stderr, "emulated device: a thread's stack of %zu bytes was too small\n", fiberStack);
+          std::abort();
+        }
+    munmap(memory, stacksTogether * fiberStack);
+  }
+  void *memory;
+  size_t used = 0;
+};
+
+static thread_local std::shared_ptr<FiberStacks> latest;
 
 Fiber::Fiber() {
-  stack = mmap(nullptr, fiberStack, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-  if (stack == MAP_FAILED)
-    throw std::bad_alloc();
-  mprotect(stack, page, PROT_NONE);
+  if (!latest || latest->used == stacksTogether)
+    latest = std::make_shared<FiberStacks>();
+  owner = latest;
+  stack = static_cast<char *>(owner->memory) + owner->used++ * fiberStack;
 }
-
-Fiber::~Fiber() { munmap(stack, fiberStack); }
 
 void Fiber::start(void (*entry)(void *), void *argument) {
   auto **top = reinterpret_cast<void **>(static_cast<char *>(stack) + fiberStack);

@@ -3,15 +3,20 @@
 #define TP_EMU_FIBER_H
 
 #include <cstddef>
+#include <memory>
 
 namespace tp::emu {
 
-constexpr size_t fiberStack = size_t(64) << 10; // with a page below it that faults
+constexpr size_t fiberStack = size_t(64) << 10; // whether it was enough is seen when the stacks go
+
+// Stacks that are mapped together: a process has few mappings, and blocks of several ranks that wait for each other
+// have tens of thousands of threads.
+struct FiberStacks;
 
 class Fiber {
 public:
   Fiber();
-  ~Fiber();
+  ~Fiber() = default;
   Fiber(const Fiber &) = delete;
   Fiber &operator=(const Fiber &) = delete;
 
@@ -25,6 +30,7 @@ public:
   bool owns(const void *p) const { return p >= stack && p < static_cast<char *>(stack) + fiberStack; }
 
 private:
+  std::shared_ptr<FiberStacks> owner;
   void *stack, *inside = nullptr, *outside = nullptr;
 };
 
