@@ -73,6 +73,10 @@ bool hasPadding(const Collective &c) {
 
 int typeNumber(ElementType type) { return type == ElementType::f32 ? 0 : type == ElementType::bf16 ? 1 : 2; }
 
+int64_t positionIn(const std::vector<int> &group, int rank) {
+  return std::find(group.begin(), group.end(), rank) - group.begin();
+}
+
 std::vector<Axes> axesOf(const Manifest &manifest) {
   std::vector<Axes> all;
   for (const Collective &c : manifest.collectives)

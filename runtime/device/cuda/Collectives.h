@@ -70,8 +70,9 @@ std::unique_ptr<World> makeNcclWorld(const Manifest &manifest, const std::vector
 // Bytes of a rank's source and destination.
 int64_t sourceBytes(const Collective &c);
 int64_t destinationBytes(const Collective &c);
-bool hasPadding(const Collective &c);               // whether some of the destination comes from no rank
-int typeNumber(ElementType type);                   // as Meet.c counts them
+bool hasPadding(const Collective &c); // whether some of the destination comes from no rank
+int typeNumber(ElementType type);     // as Meet.c counts them
+int64_t positionIn(const std::vector<int> &group, int rank);
 std::vector<Axes> axesOf(const Manifest &manifest); // of its collectives, each once
 
 // The runtime's own kernels.

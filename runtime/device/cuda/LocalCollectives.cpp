@@ -15,11 +15,12 @@ MeetingPlan planOf(const Manifest &manifest) {
 class LocalCollectives : public Collectives {
 public:
   LocalCollectives(const MeetingPlan &plan, int rank, const std::vector<Pointer> &bases, AbortWord &aborting)
-      : meetings(plan, rank, bases, aborting, maxBlocks), aborting(aborting) {}
+      : meetings(plan, rank, bases, aborting, kernels, maxBlocks), aborting(aborting) {}
   void run(int32_t id, Stream stream, Pointer src, Pointer dst) override { meetings.run(id, stream, src, dst); }
   void abort() noexcept override { aborting.set(); }
 
 private:
+  const MeetKernels kernels;
   Meetings meetings;
   AbortWord &aborting;
 };

@@ -41,8 +41,8 @@ int64_t MeetingPlan::tableBytes() const {
 }
 
 Meetings::Meetings(const MeetingPlan &plan, int rank, const std::vector<Pointer> &bases, const AbortWord &abort,
-                   int64_t maxBlocks)
-    : plan(plan), abort(abort), maxBlocks(maxBlocks) {
+                   const MeetKernels &kernels, int64_t maxBlocks)
+    : plan(plan), abort(abort), kernels(kernels), maxBlocks(maxBlocks) {
   std::vector<char> image(size_t(plan.tableBytes()));
   int64_t used = 0;
   auto put = [&](const void *data, size_t bytes) {
@@ -57,14 +57,14 @@ Meetings::Meetings(const MeetingPlan &plan, int rank, const std::vector<Pointer>
       buffers.push_back(bases[size_t(member)] + Pointer(place.staging));
     }
     Group &group = groups[axes];
-    group.me = std::find(members.begin(), members.end(), rank) - members.begin();
+    group.me = positionIn(members, rank);
     group.ranks = int64_t(members.size());
     group.controls = put(controls.data(), controls.size() * sizeof(Pointer));
     group.buffers = put(buffers.data(), buffers.size() * sizeof(Pointer));
   }
   for (const Collective &c : plan.collectives) {
     const std::vector<int> members = plan.manifest.group(c.axes, rank);
-    const int64_t me = std::find(members.begin(), members.end(), rank) - members.begin();
+    const int64_t me = positionIn(members, rank);
     std::vector<Transfer> transfers;
     for (size_t from = 0; from < members.size(); ++from)
       transfers.push_back(transferOf(c, int64_t(from), me));

@@ -50,7 +50,7 @@ public:
   // `bases`: by rank, where its memory is for this rank's GPU, whose context is current; 0: out of reach. `maxBlocks`:
   // of a launch; those of all ranks on one GPU must be there at once.
   Meetings(const MeetingPlan &plan, int rank, const std::vector<Pointer> &bases, const AbortWord &abort,
-           int64_t maxBlocks);
+           const MeetKernels &kernels, int64_t maxBlocks);
   // Enqueues a collective of the plan, which it takes, and whose group is within reach.
   void run(int32_t id, Stream stream, Pointer src, Pointer dst);
 
@@ -61,8 +61,8 @@ private:
   };
   const MeetingPlan &plan;
   const AbortWord &abort;
+  const MeetKernels &kernels;
   const int64_t maxBlocks;
-  MeetKernels kernels;
   DeviceBuffer tables;
   std::map<Axes, Group> groups;
   std::vector<Pointer> boxes; // by collective: what this rank takes, by position

@@ -69,8 +69,10 @@ public:
   NcclCollectives(const Manifest &manifest, int rank, std::shared_ptr<Communicators> comms, OneShotWorld *small)
       : manifest(manifest), rank(rank), comms(std::move(comms)), small(small) {
     placeBoxes();
+    if (small || !plans.empty())
+      kernels = std::make_unique<MeetKernels>();
     if (small)
-      oneShot = std::make_unique<OneShot>(*small, rank);
+      oneShot = std::make_unique<OneShot>(*small, rank, *kernels);
   }
 
   void prepare(Stream stream, Wait waiting) override;
@@ -118,10 +120,10 @@ private:
   const int rank;
   std::shared_ptr<Communicators> comms;
   OneShotWorld *const small;
+  std::unique_ptr<MeetKernels> kernels;
   std::unique_ptr<OneShot> oneShot;
   Wait wait;
   std::map<int32_t, Plan> plans;
-  std::unique_ptr<MeetKernels> kernels;
   DeviceBuffer tables, scratch;
 };
 
@@ -134,7 +136,7 @@ void NcclCollectives::placeBoxes() {
     if (direct(c))
       continue;
     const std::vector<int> group = manifest.group(c.axes, rank);
-    const int64_t me = std::find(group.begin(), group.end(), rank) - group.begin();
+    const int64_t me = positionIn(group, rank);
     Plan &plan = plans[int32_t(id)];
     int64_t at = 0;
     auto add = [&](const Transfer &transfer) {
@@ -156,7 +158,6 @@ void NcclCollectives::placeBoxes() {
   }
   if (plans.empty())
     return;
-  kernels = std::make_unique<MeetKernels>();
   scratch = makeDeviceBuffer(scratchBytes, "collectives");
   tables = makeDeviceCopy(image.data(), int64_t(image.size() * sizeof(Transfer)), "collectives");
 }
@@ -297,7 +298,7 @@ private:
   void begin(size_t i, const Axes &axes, const DeviceContext &context, const std::map<std::vector<int>, NcclId> &ids) {
     const int rank = firstRank + int(i);
     const std::vector<int> group = manifest.group(axes, rank);
-    const auto me = int(std::find(group.begin(), group.end(), rank) - group.begin());
+    const auto me = int(positionIn(group, rank));
     NcclConfig config;
     NcclComm comm = nullptr;
     forRank(firstRank + int(i), [&] {

@@ -120,8 +120,8 @@ int64_t crossoverOf(const std::vector<Crossover::Sample> &samples, int64_t all) 
   return slower == samples.end() ? all : slower == samples.begin() ? 0 : std::prev(slower)->bytes;
 }
 
-OneShot::OneShot(OneShotWorld &world, int rank)
-    : world(world), meetings(world.plan, rank, world.peers.bases(rank), world.aborting, maxBlocks) {
+OneShot::OneShot(OneShotWorld &world, int rank, const MeetKernels &kernels)
+    : world(world), meetings(world.plan, rank, world.peers.bases(rank), world.aborting, kernels, maxBlocks) {
   const Manifest &manifest = world.plan.manifest;
   for (const auto &[axes, place] : world.plan.places)
     if (const std::vector<int> group = manifest.group(axes, rank); group.size() > 1 && world.peers.meet(group))

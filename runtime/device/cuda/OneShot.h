@@ -38,7 +38,7 @@ int64_t crossoverOf(const std::vector<Crossover::Sample> &samples, int64_t all);
 // One rank's part.
 class OneShot {
 public:
-  OneShot(OneShotWorld &world, int rank);
+  OneShot(OneShotWorld &world, int rank, const MeetKernels &kernels);
   // Enqueues NCCL's all_reduce of f32 values over the axes.
   using AllReduce = std::function<void(const Axes &, Pointer src, Pointer dst, int64_t count, Reduction, Stream)>;
   // Finds the crossover of each group within reach; all ranks do it together.

@@ -41,7 +41,6 @@ protected:
     int rank;
     OnDevice &on;
     Collectives &collectives;
-    template <typename T> DeviceBuffer upload(const std::vector<T> &values) { return on.upload(values); }
     void wait() {
       const Wait wait = waiting();
       wait([&] { return isIdle(on.stream.get()); });
@@ -96,7 +95,7 @@ protected:
         const size_t shift = id % 2 ? size_t(rt::bytesOf(c.type)) : 0;
         source.insert(source.begin(), shift, 0);
         source.resize(source.size() + 1); // never empty
-        kept.push_back(member.upload(source));
+        kept.push_back(member.on.upload(source));
         const Pointer src = kept.back().get() + shift;
         const Bytes expected = resultOf(manifest, which, member.rank);
         kept.push_back(makeDeviceBuffer(int64_t(expected.size()), "a test"));
@@ -109,16 +108,10 @@ protected:
   }
 
   void checkKind(CollectiveKind kind) {
-    Cases cases;
-    for (Manifest &manifest : meshes(ranks())) {
-      for (const auto &axes : test::axesOf(manifest))
-        for (auto type : {ElementType::f32, ElementType::bf16, ElementType::i32}) {
-          Collective c = cases.make(kind, type, manifest.groupSize(axes));
-          c.axes = axes;
-          if (anyNccl() && type == ElementType::bf16) // NCCL may round in between
-            c.reduction = Reduction::max;
-          manifest.collectives.push_back(c);
-        }
+    for (Manifest &manifest : Cases().ofKind(kind, ranks())) {
+      for (Collective &c : manifest.collectives)
+        if (anyNccl() && c.type == ElementType::bf16) // NCCL may round in between
+          c.reduction = Reduction::max;
       check(manifest);
     }
   }

@@ -81,6 +81,18 @@ Collective Cases::make(CollectiveKind kind, ElementType type, int64_t groupSize)
   return c;
 }
 
+std::vector<Manifest> Cases::ofKind(CollectiveKind kind, int64_t ranks) {
+  std::vector<Manifest> all = meshes(ranks);
+  for (Manifest &manifest : all)
+    for (const auto &axes : axesOf(manifest))
+      for (auto type : {ElementType::f32, ElementType::bf16, ElementType::i32}) {
+        Collective c = make(kind, type, manifest.groupSize(axes));
+        c.axes = axes;
+        manifest.collectives.push_back(c);
+      }
+  return all;
+}
+
 Bytes sourceOf(const Collective &c, int64_t id, int rank) {
   std::mt19937 values(uint32_t(id * 1000 + rank));
   Bytes bytes(size_t(sourceElements(c) * bytesOf(c.type)));

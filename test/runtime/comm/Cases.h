@@ -19,6 +19,8 @@ public:
   int64_t pick(int64_t low, int64_t high) { return std::uniform_int_distribution<int64_t>(low, high)(random); }
   // Of any size, for groups of that many ranks.
   Collective make(CollectiveKind kind, ElementType type, int64_t groupSize);
+  // The meshes, each with a collective of the kind for every list of axes and type.
+  std::vector<Manifest> ofKind(CollectiveKind kind, int64_t ranks);
 
 private:
   Windows windows(int64_t n, int64_t global);

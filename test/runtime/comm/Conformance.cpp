@@ -69,15 +69,8 @@ protected:
   }
 
   void checkKind(CollectiveKind kind) {
-    for (Manifest &manifest : meshes(ranks())) {
-      for (const auto &axes : axesOf(manifest))
-        for (auto type : {ElementType::f32, ElementType::bf16, ElementType::i32}) {
-          Collective c = cases.make(kind, type, manifest.groupSize(axes));
-          c.axes = axes;
-          manifest.collectives.push_back(c);
-        }
+    for (const Manifest &manifest : cases.ofKind(kind, ranks()))
       check(manifest);
-    }
   }
 };
 
